@@ -82,7 +82,7 @@ class Feed:
         self._is_behind = False
         self._woken = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._is_closed = False
+        self.closed = asyncio.Event()
 
     async def start(self) -> None:
         """Begin to read."""
@@ -98,7 +98,7 @@ class Feed:
 
     def end_streams(self) -> None:
         """End every stream, also those that are being opened; later ones are refused."""
-        self._is_closed = True
+        self.closed.set()
         for subscription in [*self._subscriptions]:
             subscription.end()
 
@@ -156,7 +156,7 @@ class Feed:
         return subscription
 
     def _check_open(self) -> None:
-        if self._is_closed:
+        if self.closed.is_set():
             raise Refusal("unavailable", "the server is shutting down; retry shortly", retry_after=1)
 
     def _view(self, caller: Principal, name: str, filter: str) -> View:

@@ -237,6 +237,18 @@ async def test_bad_subscriptions(server: Server, query: str) -> None:
     assert (await socket.asked(type="ping"))["type"] == "pong"
 
 
+@pytest.mark.parametrize("name", [NEW, OLD])
+async def test_a_server_that_ends(server: Server, name: str) -> None:
+    """A subscription that the server can't go on with is not complete: the socket is closed, so that its client comes
+    back."""
+    socket = await opened(server, name)
+    begin(socket, name=name, extensions={"cursor": ""})
+    await socket.next()
+    await server.close_streams()
+    assert await socket.raw() == ""
+    assert (await socket.end())[0] == 1012
+
+
 # ------------------------------------------------------------ Server-sent events
 
 

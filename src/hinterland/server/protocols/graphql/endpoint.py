@@ -19,6 +19,7 @@ from hinterland.server.websocket import SOCKET, Handshake, serve_socket
 RESPONSE = "application/graphql-response+json"
 JSON = "application/json"
 STREAM = "text/event-stream"
+_PLAIN = (b"content-type", b"text/plain; charset=utf-8")
 _ACCEPTED = re.compile(r"\s*([^;,\s]+)\s*((?:;[^,]*)?)(?:,|$)")
 _ANY = frozenset({"*/*", "application/*"})
 
@@ -42,12 +43,17 @@ class GraphQLEndpoint:
         self._has_page = has_page
         self._trusted = trusted
         self._service: Any = None
+        self._connections: Any = None
 
     async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         """Serve one request."""
         request = HttpRequest(scope, receive)
         if (handshake := scope.get(SOCKET)) is not None:
             await self._socket(request, handshake)
+            return
+        token = _token(request)
+        if token or request.method == "PUT":
+            await self._connected(request, token, send)
             return
         if STREAM in request.header(b"accept"):
             await self._stream(request, send)
@@ -95,6 +101,31 @@ class GraphQLEndpoint:
         stream = GraphQLStream(self._backend, service, request.caller, caller_address(self._backend, request))
         await stream.serve(asked, request, send)
 
+    async def _connected(self, request: HttpRequest, token: str, send: AsgiSend) -> None:
+        """Serve a request of GraphQL over SSE's single connection mode."""
+        try:
+            await authenticate(self._backend, request, "optional")
+            connections = self._events()
+            if request.method == "GET" and STREAM in request.header(b"accept"):
+                await connections.serve(token, request, send)
+                return
+            if request.method == "PUT":
+                made = connections.reserve(request.caller, caller_address(self._backend, request))
+                answer = HttpAnswer(201, [_PLAIN, NO_STORE], made.encode())
+            elif request.method == "DELETE":
+                connections.stop(token, request)
+                answer = HttpAnswer(200, [_PLAIN, NO_STORE], b"OK")
+            else:
+                is_get = request.method != "POST"
+                asked = _from_query(request) if is_get else await self._from_body(request)
+                problem = connections.begin(token, request.caller, asked, is_get=is_get)
+                answer = HttpAnswer(202, [_PLAIN, NO_STORE], b"Accepted")
+                if problem:
+                    answer = HttpAnswer(400, [_content_type(JSON), NO_STORE], problem)
+        except Refusal as refusal:
+            answer = _refused(refusal, JSON)
+        await send_answer(request.scope, send, answer)
+
     async def _answer(self, request: HttpRequest, media: str) -> HttpAnswer:
         if request.method not in ("GET", "HEAD", "POST"):
             raise Refusal("method_not_allowed", "GraphQL takes GET and POST", headers=(("Allow", "GET, HEAD, POST"),))
@@ -111,6 +142,14 @@ class GraphQLEndpoint:
         value, _ = await request.json_object(self._backend.settings.max_body_bytes)
         return asked_of(value)
 
+    def _events(self) -> Any:
+        if self._connections is None:
+            service = self._graphql()
+            from hinterland.server.protocols.graphql.event_connections import EventConnections
+
+            self._connections = EventConnections(self._backend, service)
+        return self._connections
+
     def _graphql(self) -> Any:
         if self._service is None:
             try:
@@ -120,6 +159,14 @@ class GraphQLEndpoint:
                 raise Refusal("not_implemented", message) from error
             self._service = GraphQL(self._backend, self._trusted)
         return self._service
+
+
+def _token(request: HttpRequest) -> str:
+    """The token of the connection that a request is for; "" for one of its own."""
+    token = request.header(b"x-graphql-event-stream-token")
+    if token or b"token=" not in request.scope.get("query_string", b""):
+        return token
+    return next((value for name, value in request.query() if name == "token"), "")
 
 
 def _media(accept: str) -> str:

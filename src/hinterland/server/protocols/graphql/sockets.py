@@ -65,6 +65,7 @@ class GraphQLSocket:
         self._address = address
         self._running: dict[str, asyncio.Task[None]] = {}
         self._is_open = False
+        self._is_ended = False
 
     async def run(self) -> None:
         """Serve until it ends."""
@@ -87,6 +88,7 @@ class GraphQLSocket:
 
     def end(self) -> None:
         """The caller's session has ended, or its rights are others: the client connects anew."""
+        self._is_ended = True
         self._start("", self._socket.close(4401, "Unauthorized"))
 
     async def _first(self) -> str | bytes | None:
@@ -195,10 +197,14 @@ class GraphQLSocket:
         head = b'{"type":%b,"id":%b,"payload":' % (_encode(self._words.result), _encode(id))
         shown = COMMIT + RESYNC + ENDED + (READY + POSITION if followed.tells_cursor else b"")
 
+        is_over = False
+
         def deliver(data: bytes) -> Awaitable[None] | None:
+            nonlocal is_over
             waiting = []
             for event in data.split(END):
                 if event and event[:1] in shown:
+                    is_over = event[:1] == ENDED
                     sent = self._socket.send(SocketMessage.of_text(head + event[1:] + b"}"))
                     waiting += [sent] if sent is not None else []
             return in_turn(waiting) if waiting else None
@@ -209,6 +215,8 @@ class GraphQLSocket:
             followed.subscription.end()
         if followed.subscription.is_slow:
             await self._socket.close(1013, "what was sent was not read in time")
+        elif not is_over and not self._is_ended:  # which is not completion: the client comes back with its cursor
+            await self._socket.close(1012, "the subscription can't go on; come back")
 
     # ---------------------------------------------------------------- sending
 

@@ -25,7 +25,7 @@ from hinterland.server.protocols.graphql.subscriptions import COMMIT, ENDED, POS
 from hinterland.server.streaming import serve
 
 _encode = msgspec.json.encode
-_SILENCE, _COMPLETE = b":\n\n", b"event: complete\ndata:\n\n"
+SILENCE, _COMPLETE = b":\n\n", b"event: complete\ndata:\n\n"
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store, no-transform"),
@@ -64,7 +64,7 @@ class GraphQLStream:
         subscription = followed.subscription
         shown = COMMIT + RESYNC + ENDED + (READY + POSITION if followed.tells_cursor else b"")
         try:
-            await send(_start())
+            await send(start())
             sending = _send_all(subscription, shown, send)
             await serve(subscription, sending, request.receive, self._backend.clock)
         finally:
@@ -72,26 +72,32 @@ class GraphQLStream:
 
 
 async def _send_all(subscription: Subscription, shown: bytes, send: AsgiSend) -> None:
-    await send(_piece(_SILENCE))
+    await send(piece(SILENCE))
+    is_complete = False
 
     def deliver(data: bytes) -> Awaitable[None] | None:
-        events = [_next(event[1:]) for event in data.split(END) if event and event[:1] in shown]
-        return begin(send(_piece(b"".join(events) or _SILENCE)))
+        nonlocal is_complete
+        events = [event for event in data.split(END) if event and event[:1] in shown]
+        is_complete = bool(events) and events[-1][:1] == ENDED
+        return begin(send(piece(b"".join([_next(event[1:]) for event in events]) or SILENCE)))
 
     await Delivery(subscription, deliver).run()
-    await send(_piece(_COMPLETE, has_more=False))
+    # One that the server can't continue is cut: its client opens it anew, with its cursor.
+    await send(piece(_COMPLETE if is_complete else b"", has_more=False))
 
 
 async def _whole(send: AsgiSend, events: bytes) -> None:
-    await send(_start())
-    await send(_piece(events + _COMPLETE, has_more=False))
+    await send(start())
+    await send(piece(events + _COMPLETE, has_more=False))
 
 
-def _start() -> AsgiMessage:
+def start() -> AsgiMessage:
+    """The beginning of a stream."""
     return {"type": "http.response.start", "status": 200, "headers": [*_HEADERS]}
 
 
-def _piece(data: bytes, *, has_more: bool = True) -> AsgiMessage:
+def piece(data: bytes, *, has_more: bool = True) -> AsgiMessage:
+    """A piece of it."""
     return {"type": "http.response.body", "body": data, "more_body": has_more}
 
 

@@ -1,0 +1,247 @@
+"""GraphQL over Server-sent events with one connection for all operations of a client.
+
+A client reserves a connection and is given its token. It opens the stream with that, and begins and ends operations by
+requests of their own, which name them by ids. What the operations have as results goes through the stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Coroutine
+from typing import Any
+
+import msgspec
+from graphql import OperationType
+
+from hinterland.contract.errors import Refusal
+from hinterland.contract.identity import SIGNED_OUT, Principal
+from hinterland.kit.asgi import AsgiReceive, AsgiSend
+from hinterland.kit.eager import begin
+from hinterland.server.backend import Backend
+from hinterland.server.data.delivery import END, Delivery
+from hinterland.server.http import LIMIT, HttpRequest
+from hinterland.server.operations.call import Call
+from hinterland.server.protocols.graphql.endpoint import Parameters
+from hinterland.server.protocols.graphql.execution import RequestError, error_of
+from hinterland.server.protocols.graphql.service import GraphQL, formatted
+from hinterland.server.protocols.graphql.streams import SILENCE, piece, start
+from hinterland.server.protocols.graphql.subscriptions import COMMIT, ENDED, POSITION, READY, RESYNC
+
+log = logging.getLogger("hinterland.graphql")
+RESERVED_SECONDS = 30.0  # for which a reservation waits to be opened
+MOST_OPERATIONS = 100  # of one connection at once
+_encode = msgspec.json.encode
+
+
+class EventConnection:
+    """The operations of one client, and the stream of their results once it is open."""
+
+    def __init__(self, backend: Backend, service: GraphQL, caller: Principal, address: str) -> None:
+        self.token = secrets.token_urlsafe(24)
+        self.caller = caller
+        self.owner = caller.id or address
+        self.reserved = backend.clock.monotonic()
+        self.is_open = False
+        self._backend = backend
+        self._service = service
+        self._address = address
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._opened = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self._send: AsgiSend | None = None
+
+    # ---------------------------------------------------------------- the stream
+
+    async def serve(self, request: HttpRequest, send: AsgiSend) -> None:
+        """Send what the operations deliver until the reader goes away, or the caller's right or the server ends."""
+        self.is_open, self._send = True, send
+        if LIMIT in request.scope:
+            request.scope[LIMIT].lift()
+        listeners, feed = self._backend.feed.rights.listeners, self._backend.feed
+        listeners.add(self)
+        waits = (_gone(request.receive), self._ended.wait(), feed.closed.wait(), self._keep_alive())
+        tasks = [asyncio.ensure_future(each) for each in waits]
+        try:
+            await send(start())
+            await send(piece(SILENCE))
+            self._opened.set()
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            listeners.discard(self)
+            await _cancelled([*tasks, *self._running.values()])
+        await send(piece(b"", has_more=False))
+
+    def end(self) -> None:
+        """The caller's session has ended, or its rights are others: the client connects anew."""
+        self._ended.set()
+
+    def discard(self) -> None:
+        """End the operations of a connection that was never opened."""
+        for task in self._running.values():
+            task.cancel()
+
+    async def _keep_alive(self) -> None:
+        while True:
+            await self._backend.clock.sleep(self._backend.settings.keep_alive_seconds)
+            await self._write(SILENCE)
+
+    async def _write(self, data: bytes) -> None:
+        await self._opened.wait()
+        async with self._turn:
+            assert self._send is not None
+            await self._send(piece(data))
+
+    # ---------------------------------------------------------------- operations
+
+    def begin(self, id: str, asked: Parameters, caller: Principal, *, is_get: bool) -> None:
+        """Begin an operation. Raises `RequestError` for its document, and refusals of what it is and of its id."""
+        if id in self._running:
+            raise Refusal("conflict", f"the operation {id[:100]!r} runs already; give each an id of its own")
+        if len(self._running) >= MOST_OPERATIONS:
+            message = f"a connection has {MOST_OPERATIONS} operations at most; end one first"
+            raise Refusal("rate_limited", message, retry_after=1)
+        _, operation = self._service.read(asked)
+        kind = operation.operation
+        if is_get and kind is OperationType.MUTATION:
+            raise Refusal("method_not_allowed", "send a mutation with POST", headers=(("Allow", "POST"),))
+        work = self._follow if kind is OperationType.SUBSCRIPTION else self._respond
+        task = self._running[id] = asyncio.create_task(self._operate(id, work(id, asked, caller)))
+        task.add_done_callback(lambda task: self._has_ended(id, task))
+
+    def stop(self, id: str) -> None:
+        """End an operation, if it runs."""
+        if (task := self._running.get(id)) is not None:
+            task.cancel()
+
+    async def _operate(self, id: str, work: Coroutine[Any, Any, bool]) -> None:
+        try:
+            is_complete = await work
+        except Refusal as refusal:
+            is_complete = await self._fail(id, [error_of(refusal)])
+        except RequestError as error:
+            is_complete = await self._fail(id, [formatted(each, error.code) for each in error.errors])
+        self._running.pop(id, None)
+        if is_complete:
+            await self._write(b'event: complete\ndata: {"id":%b}\n\n' % _encode(id))
+        else:
+            self.end()
+
+    def _has_ended(self, id: str, task: asyncio.Task[None]) -> None:
+        if self._running.get(id) is task:
+            del self._running[id]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("an operation on a stream failed", exc_info=error)
+            self.end()
+
+    async def _fail(self, id: str, errors: list[dict[str, Any]]) -> bool:
+        await self._write(_next(id, _encode({"errors": errors})))
+        return True
+
+    async def _respond(self, id: str, asked: Parameters, caller: Principal) -> bool:
+        _, body = await self._service.respond(caller, self._address, asked, is_get=False)
+        await self._write(_next(id, body))
+        return True
+
+    async def _follow(self, id: str, asked: Parameters, caller: Principal) -> bool:
+        """Whether it is over; else the server can't continue it, and the client opens a connection anew."""
+        followed = await self._service.follow(asked, Call(caller=caller, input=None, address=self._address))
+        shown = COMMIT + RESYNC + ENDED + (READY + POSITION if followed.tells_cursor else b"")
+
+        is_over = False
+
+        def deliver(data: bytes) -> Awaitable[None] | None:
+            nonlocal is_over
+            events = [event for event in data.split(END) if event and event[:1] in shown]
+            is_over = bool(events) and events[-1][:1] == ENDED
+            return begin(self._write(b"".join([_next(id, event[1:]) for event in events]))) if events else None
+
+        try:
+            await Delivery(followed.subscription, deliver).run()
+        finally:
+            followed.subscription.end()
+        return is_over
+
+
+class EventConnections:
+    """The connections of this process, by their tokens."""
+
+    def __init__(self, backend: Backend, service: GraphQL) -> None:
+        self._backend = backend
+        self._service = service
+        self._found: dict[str, EventConnection] = {}
+
+    def reserve(self, caller: Principal, address: str) -> str:
+        """Reserve a connection; its token. Raises `rate_limited`."""
+        self._forget()
+        made, settings = EventConnection(self._backend, self._service, caller, address), self._backend.settings
+        most = settings.streams_per_account if caller.is_signed_in else settings.streams_per_address
+        if sum(each.owner == made.owner for each in self._found.values()) >= most:
+            raise Refusal("rate_limited", f"there are {most:,} connections; close one, then retry", retry_after=5)
+        self._found[made.token] = made
+        return made.token
+
+    async def serve(self, token: str, request: HttpRequest, send: AsgiSend) -> None:
+        """Serve the stream of a connection. Raises `not_found`, and `conflict` where it is open already.
+
+        A browser's EventSource sends no header: the token alone opens the stream, once and soon after it was reserved.
+        """
+        found = self._of(token, None if request.caller is SIGNED_OUT else request.caller)
+        if found.is_open:
+            raise Refusal("conflict", "this connection is open already; reserve another one")
+        try:
+            await found.serve(request, send)
+        finally:
+            self._found.pop(token, None)
+
+    def begin(self, token: str, caller: Principal, asked: Parameters, *, is_get: bool) -> bytes | None:
+        """Begin an operation; the body of a response where its document is wrong. Raises `not_found`,
+        `invalid_body` for one without an id, `conflict` and `rate_limited`."""
+        connection, id = self._of(token, caller), asked.extensions.get("operationId")
+        if not isinstance(id, str) or not id:
+            raise Refusal("invalid_body", "extensions.operationId is missing; give each operation an id")
+        try:
+            connection.begin(id, asked, caller, is_get=is_get)
+        except RequestError as error:
+            return _encode({"errors": [formatted(each, error.code) for each in error.errors]})
+        return None
+
+    def stop(self, token: str, request: HttpRequest) -> None:
+        """End the operation that a request names, if it runs. Raises `not_found`, and `invalid_query` without an id."""
+        id = next((value for name, value in request.query() if name == "operationId"), "")
+        if not id:
+            raise Refusal("invalid_query", "the parameter operationId is missing; name the operation to end")
+        self._of(token, request.caller).stop(id)
+
+    def _of(self, token: str, caller: Principal | None) -> EventConnection:
+        """The connection with this token, which is the caller's. Raises `not_found`."""
+        self._forget()
+        found = self._found.get(token)
+        if found is None or (caller is not None and found.caller.id != caller.id):
+            raise Refusal("not_found", "there is no such connection; reserve one with PUT")
+        return found
+
+    def _forget(self) -> None:
+        """Forget reservations that were not opened in time."""
+        oldest = self._backend.clock.monotonic() - RESERVED_SECONDS
+        for token, each in [*self._found.items()]:
+            if not each.is_open and each.reserved < oldest:
+                self._found.pop(token).discard()
+
+
+async def _gone(receive: AsgiReceive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _cancelled(tasks: list[asyncio.Future[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)
+
+
+def _next(id: str, body: bytes) -> bytes:
+    return b'event: next\ndata: {"id":%b,"payload":%b}\n\n' % (_encode(id), body)
