@@ -22,8 +22,9 @@ from hinterland.client.errors import (
     Unauthorized,
 )
 from hinterland.client.events import SILENCE as SILENCE_SECONDS
-from hinterland.client.events import WAIT_CAP, Event
+from hinterland.client.events import Event
 from hinterland.client.exchange import Request, Response
+from hinterland.client.reconnecting import WAIT_CAP
 from hinterland.client.transports.scripted import SILENCE, Scripted
 from hinterland.kit.clock import ManualClock
 from hinterland.testing.clock import play

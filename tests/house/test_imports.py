@@ -14,7 +14,12 @@ from tests.house.tree import PACKAGE, ROOT, Import, imports, is_module, is_packa
 CARRIES = {
     "kit": {"idna", "msgspec"},
     "contract": {"msgspec"},
-    "client": {"cryptography", "httpx2", "msgspec"},
+    "client": {
+        "cryptography",
+        "httpx2",
+        "msgspec",
+        "websockets",
+    },  # websockets: an extra, loaded with the first WebSocket
     "testing": {"apsw", "httpx2", "msgspec", "pytest", "starlette"},  # pytest: only the suites, which run under it
 }
 

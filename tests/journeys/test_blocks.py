@@ -61,6 +61,7 @@ async def test_the_page_on_the_client(
                 printed.append(capsys.readouterr().out)
     assert [text for text in printed if "create" in text and "Seen" in text]
     assert "{'title': ['is required']}\n" in printed
+    assert [text for text in printed if "{'type': 'pong'} True" in text]
     assert len(recovery_codes) == 9
     assert [text for text in printed if text.startswith("Counts(") and " refused Problem(" in text]
     assert "{} title: is required\n" in printed

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from hinterland.client.vault.file import FileVault as FileVault
     from hinterland.client.vault.memory import MemoryVault as MemoryVault
     from hinterland.client.vault.protocol import Vault as Vault
+    from hinterland.client.websocket import WebSocketClient as WebSocketClient
     from hinterland.contract.changes import Write as Write
     from hinterland.contract.errors import Problem as Problem
     from hinterland.contract.events import ChangeEvent as ChangeEvent
@@ -91,6 +92,7 @@ else:  # the type checker knows the names above and no others
             "hinterland.client.vault.file": ("FileVault",),
             "hinterland.client.vault.memory": ("MemoryVault",),
             "hinterland.client.vault.protocol": ("Vault",),
+            "hinterland.client.websocket": ("WebSocketClient",),
             "hinterland.contract.changes": ("Write",),
             "hinterland.contract.errors": ("Problem",),
             "hinterland.contract.events": ("ChangeEvent",),

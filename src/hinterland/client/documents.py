@@ -25,6 +25,15 @@ def decoded(content: bytes, kind: type[T], **more: Any) -> T:
         raise InvalidResponse(path=path, found=found or _looks_like(content), detail=str(error), **more) from None
 
 
+def packed_decoded(content: bytes, kind: type[T]) -> T:
+    """The document of MessagePack in `content` as a `kind`. Raises InvalidResponse."""
+    try:
+        return msgspec.msgpack.decode(content, type=kind)
+    except _UNREADABLE as error:
+        _, path, _, found = validation_mismatch.read(error)
+        raise InvalidResponse(path=path, found=found, detail=str(error)) from None
+
+
 def decoded_each(
     content: bytes | msgspec.Raw, kind: type[T], place: str, **more: Any
 ) -> tuple[list[T], list[InvalidResponse]]:

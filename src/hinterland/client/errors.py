@@ -6,12 +6,14 @@ HinterlandError
 │   │   ├── NameNotFound         the host name has no address
 │   │   └── TlsError             the certificate was refused; nothing was sent
 │   ├── ConnectionLost           the connection ended before the answer was complete
+│   │   └── ConnectionClosed     a WebSocket has ended: `close_code`, `reason`
 │   └── Timeout                  something took too long:
 │       ├── ConnectTimeout       the connection
 │       ├── PoolTimeout          a free connection
 │       ├── WriteTimeout         the request
 │       ├── ReadTimeout          the answer
 │       └── DeadlineExceeded     all of it, retries included
+├── QueueFull                    too many messages wait for the connection
 ├── UnsafeRequest                the client refused to send it
 │   ├── InsecureAddress          plain http beyond this machine
 │   └── RedirectRefused          the server pointed somewhere that is not safe
@@ -57,6 +59,7 @@ from __future__ import annotations
 from hinterland.client.failures import (
     ClientClosed,
     ConnectError,
+    ConnectionClosed,
     ConnectionLost,
     ConnectTimeout,
     DeadlineExceeded,
@@ -67,6 +70,7 @@ from hinterland.client.failures import (
     NameNotFound,
     NetworkError,
     PoolTimeout,
+    QueueFull,
     ReadTimeout,
     RedirectRefused,
     Sent,
@@ -118,6 +122,7 @@ __all__ = [
     "Conflict",
     "ConnectError",
     "ConnectTimeout",
+    "ConnectionClosed",
     "ConnectionLost",
     "DeadlineExceeded",
     "Forbidden",
@@ -139,6 +144,7 @@ __all__ = [
     "NotFound",
     "PasswordRefused",
     "PoolTimeout",
+    "QueueFull",
     "RateLimited",
     "ReadTimeout",
     "RedirectRefused",

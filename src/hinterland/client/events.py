@@ -17,15 +17,10 @@ from hinterland.client.errors import (
     ClientClosed,
     ConnectionLost,
     HinterlandError,
-    NetworkError,
-    RateLimited,
     ReadTimeout,
-    RedirectRefused,
-    RequestTimeout,
-    ServerError,
-    StatusError,
 )
 from hinterland.client.exchange import Response
+from hinterland.client.reconnecting import STEADY, WAIT_BASE, WAIT_CAP, may_pass
 from hinterland.contract.errors import Problem
 from hinterland.contract.events import ChangeEvent, Commit, Resync
 from hinterland.kit.backoff import Random, full_jitter
@@ -34,9 +29,6 @@ from hinterland.kit.event_stream import EventStreamParser, Message
 from hinterland.kit.time_limit import within
 
 SILENCE = 40.0  # seconds; the server says something at least every 15
-WAIT_BASE, WAIT_CAP = 0.25, 4.0  # seconds between tries: back within 5 s of the network's return
-STEADY = 5.0  # seconds; a stream that ends sooner counts as a try that failed
-_PASSING = (NetworkError, RedirectRefused, ServerError, RateLimited, RequestTimeout)
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,7 +102,7 @@ class EventReader:
                         yield event
                 return
             except HinterlandError as error:
-                if not _may_pass(error):
+                if not may_pass(error):
                     raise
                 self._check_open()
                 is_steady = began is not None and self._clock.monotonic() - began >= STEADY
@@ -176,12 +168,6 @@ class _Subscription:
         if not piece:
             raise ConnectionLost(detail="the stream ended", operation="events.stream")
         return piece
-
-
-def _may_pass(error: HinterlandError) -> bool:
-    """Whether it may be gone at the next try: an error that passes, or the answer of something on the way to the
-    server."""
-    return isinstance(error, _PASSING) or (isinstance(error, StatusError) and not error.is_decided)
 
 
 def _event(message: Message, cursor: str) -> Event | None:

@@ -48,6 +48,37 @@ class Journal:
         self.phases.append(Phase(name, seconds))
 
 
+class SocketOffer(msgspec.Struct, frozen=True, kw_only=True):
+    """How a request wishes to become a WebSocket: by one of these `subprotocols`, with messages of at most `max_bytes`,
+    and with a ping after each `ping` seconds, which must be answered within as many."""
+
+    subprotocols: tuple[str, ...] = ()
+    max_bytes: int = 64 * 1024 * 1024
+    ping: float = 15.0
+
+
+class Line(Protocol):
+    """An open WebSocket."""
+
+    @property
+    def subprotocol(self) -> str:
+        """The subprotocol that the server chose; "": none."""
+        ...
+
+    async def receive(self) -> str | bytes:
+        """The next message, a text or bytes. Raises ConnectionClosed when the WebSocket has ended."""
+        ...
+
+    async def send(self, message: str | bytes) -> None:
+        """Send a message, and wait while the peer does not read. Raises ConnectionClosed, whose `sent` is "no" where
+        the WebSocket had ended before."""
+        ...
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close it. Nothing happens where it has ended."""
+        ...
+
+
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked: `url` is absolute, header names are in lower case, `content` is the whole body, `body` one that
     is sent piece by piece instead.
@@ -56,7 +87,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     clock by which the response must be there, over all attempts (infinity: there is none). `connect` and `read` are the
     timeouts of one attempt in seconds. `retries` may follow the first attempt; `is_repeatable`: the server carries it
     out once, however often it is sent, though its method does not say so. `has_auth`: the session's access token goes
-    with it. `is_stream`: the response's body is read piece by piece.
+    with it. `is_stream`: the response's body is read piece by piece. `offer`: it wishes to become a WebSocket.
     """
 
     method: str
@@ -72,6 +103,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     is_repeatable: bool = False
     has_auth: bool = True
     is_stream: bool = False
+    offer: SocketOffer | None = None
     journal: Journal = msgspec.field(default_factory=Journal)
 
     def __repr__(self) -> str:
@@ -101,13 +133,14 @@ class Response(msgspec.Struct, kw_only=True):
 
     `attempts` counts the requests that it took and `waited` the seconds between them; `is_in_doubt`: one of them
     may have been carried out all the same. A stream must be ended with `close`, which may be called at any time and
-    more than once.
+    more than once. `line` is the WebSocket that the connection has become.
     """
 
     status: int
     headers: dict[str, str] = {}
     content: bytes = b""
     stream: AsyncIterator[bytes] | None = None
+    line: Line | None = None
     close: Callable[[], Awaitable[None]] = _nothing
     attempts: int = 1
     waited: float = 0.0

@@ -115,6 +115,20 @@ class ConnectionLost(NetworkError):
     message = "The connection to the server was lost."
 
 
+class ConnectionClosed(ConnectionLost):
+    """A WebSocket has ended: `close_code` and `reason` are the server's (RFC 6455 §7.4); 1006: it gave none."""
+
+    code = "connection_closed"
+
+    def __init__(self, message: str = "", *, close_code: int = 1006, reason: str = "", **more: Any) -> None:
+        super().__init__(message, **more)
+        self.close_code = close_code
+        self.reason = reason
+
+    def _facts(self) -> list[str]:
+        return [*super()._facts(), f"close code {self.close_code}", *([self.reason] if self.reason else [])]
+
+
 class Timeout(NetworkError):
     """Something took too long."""
 
@@ -158,6 +172,14 @@ class DeadlineExceeded(Timeout):
 
     code = "deadline"
     advice = "Try again, or raise Options.deadline."
+
+
+class QueueFull(HinterlandError):
+    """Too many messages wait for the connection; this one was not taken."""
+
+    code = "queue_full"
+    message = "The server can't be reached, and too many messages are waiting."
+    advice = "Check the network connection and try again."
 
 
 class UnsafeRequest(HinterlandError):

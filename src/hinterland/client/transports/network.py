@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from hinterland.client import errors
 from hinterland.client.errors import HinterlandError
 from hinterland.client.exchange import Journal, Request, Response
 from hinterland.client.options import Options
+from hinterland.client.transports.causes import PLAIN, connect_error, is_plain, reason_of
 from hinterland.client.transports.environment import check_proxies, no_tls, proxy_failure, tls_context
 from hinterland.kit.clock import Clock, SystemClock
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 AGENT = "hinterland-python"
 KEEP_ALIVE = 4.0  # seconds; under the 5 after which many servers close an idle connection
-_PLAIN = "Check its address: the server does not use TLS at this port."
 _PHASES = {
     "connect_tcp": "connect",
     "start_tls": "tls",
@@ -64,6 +63,10 @@ class Network:
     async def __call__(self, request: Request) -> Response:
         """Send the request once, following no redirect."""
         scheme = request.url.partition(":")[0].lower()
+        if request.offer is not None:
+            from hinterland.client.transports.lines import dial
+
+            return await dial(request, request.offer, None if scheme == "http" else self._context(scheme))
         client = self._clients.get(scheme) or self._open(scheme)
         dialed = _Dialed()
         with translated(dialed):
@@ -148,37 +151,12 @@ def _own(error: Exception, dialed: _Dialed | None) -> HinterlandError | None:
     names = {kind.__name__ for kind in type(error).__mro__ if kind.__module__.startswith("httpx2")}
     kind = next((kind for name, kind in _TABLE if name in names), None)
     if kind is errors.ConnectError:
-        kind = _connect_error(error)
+        kind = connect_error(error)
     is_proxys = "ProxyError" in names or (dialed is not None and not dialed.is_reached)
     if kind is None or dialed is None or not is_proxys:
-        return None if kind is None else kind(detail=_reason(error), advice=_PLAIN if _is_plain(error) else "")
+        return None if kind is None else kind(detail=reason_of(error), advice=PLAIN if is_plain(error) else "")
     message, advice = proxy_failure(dialed.host, dialed.port, is_reached=dialed.is_reached)
-    return kind(message, advice=advice, detail=_reason(error))
-
-
-def _is_plain(error: Exception) -> bool:
-    """Whether the server answered a handshake of TLS with something else."""
-    return any(isinstance(cause, ssl.SSLError) and cause.reason == "WRONG_VERSION_NUMBER" for cause in _causes(error))
-
-
-def _connect_error(error: BaseException) -> type[HinterlandError]:
-    for cause in _causes(error):
-        if isinstance(cause, socket.gaierror):
-            return errors.NameNotFound
-        # A connection that ends during the handshake may succeed at the next try; a refused certificate will not.
-        if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-            return errors.TlsError
-    return errors.ConnectError
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__
+    return kind(message, advice=advice, detail=reason_of(error))
 
 
 async def _pieces(answer: httpx2.Response) -> AsyncIterator[bytes]:
