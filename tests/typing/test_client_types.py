@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, assert_type
 import msgspec
 
 from hinterland.client import BlockingClient, Client, Page, Repository, SignedIn, SignedOut, SigningIn
-from hinterland.client.blocking import BlockingIteration, ClientArguments
+from hinterland.client.blocking import ClientArguments
+from hinterland.client.blocking_thread import BlockingIteration
 from hinterland.client.transports.scripted import Scripted
 from hinterland.contract.identity import RecordId
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from hinterland.client import errors as errors
     from hinterland.client.auth import Auth as Auth
     from hinterland.client.blocking import BlockingClient as BlockingClient
+    from hinterland.client.blocking_socket import BlockingWebSocketClient as BlockingWebSocketClient
     from hinterland.client.client import Client as Client
     from hinterland.client.events import Event as Event
     from hinterland.client.exchange import Layer as Layer
@@ -65,6 +66,7 @@ else:  # the type checker knows the names above and no others
         {
             "hinterland.client": ("errors",),
             "hinterland.client.blocking": ("BlockingClient",),
+            "hinterland.client.blocking_socket": ("BlockingWebSocketClient",),
             "hinterland.client.auth": ("Auth",),
             "hinterland.client.client": ("Client",),
             "hinterland.client.events": ("Event",),

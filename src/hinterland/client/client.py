@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # loaded with the first store: most of it is SQLite
     from hinterland.client.local.local import Local
     from hinterland.client.local.outbox import Outbox
     from hinterland.client.local.sync import Sync
+    from hinterland.client.socket.socket import ClientSocket
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 T = TypeVar("T")
@@ -82,13 +83,8 @@ class Client:
 
         listeners = [*([on_trace] if on_trace else []), *([print_trace] if is_debugging() else [])]
         limit = deadline(self.clock, self.options.deadline)
-        above: list[Layer] = [
-            trace(self.clock, listeners),
-            self._while_open,
-            limit,
-            *layers,
-            Retry(self.clock, self.options, random),
-        ]
+        outer = [trace(self.clock, listeners), self._while_open, limit, *layers]
+        above: list[Layer] = [*outer, Retry(self.clock, self.options, random)]
         below: list[Layer] = [redirect(allow_http=allow_http)]
         origin = origin_of(self.url)
         unsigned = self._calls(stack([*above, *below], self.transport))
@@ -97,6 +93,8 @@ class Client:
         self._functions = Functions(self.calls)
         self.auth = Auth(self.calls, self._tokens, self._guard)
         self._feed = EventReader(self.calls, self.clock, random)
+        self._socket_layers, self._random = above, random
+        self._socket: ClientSocket | None = None
         self._local = None if path is None else self._local_at(path, collections, unsigned, random)
 
     @overload
@@ -156,6 +154,13 @@ class Client:
         return await self.calls.perform(self.calls.foreign(method, path, query=query, body=json, headers=headers))
 
     @property
+    def socket(self) -> ClientSocket:
+        """One WebSocket for calls and subscriptions, which opens with its first use."""
+        if self._socket is None:
+            self._socket = self._open_socket()
+        return self._socket
+
+    @property
     def local(self) -> Local:
         """The local store: records that can be read and written without a network."""
         if self._local is None:
@@ -196,6 +201,8 @@ class Client:
                 self._unfollow()
                 await self._local.follower.arrived()
                 await self._local.close()
+            if self._socket is not None:
+                await self._socket.close()
             await self._tokens.close()
             self._feed.close()
             await self.transport.close()
@@ -207,6 +214,14 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+    def _open_socket(self) -> ClientSocket:
+        from hinterland.client.socket.socket import ClientSocket
+
+        def make_calls(send: Send) -> Calls:
+            return self._calls(stack(self._socket_layers, send))
+
+        return ClientSocket(self.calls, make_calls, self._tokens, self.clock, self._random)
 
     def _local_at(self, path: str, collections: Iterable[Collection], unsigned: Calls, random: Random) -> Local:
         from hinterland.client.local.accounts import sender_of

@@ -37,14 +37,17 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     `ready`: the stream is open. `commit`: `changes` that were made together, with the `revision` that they end at.
     `position`: a later cursor without changes. `resync`: the cursor can't be continued (`reason`): read the collections
     again. `offline`: the stream dropped (`reason`) and reconnects; `ready` follows when that succeeded. A stream that
-    drops in its first seconds reconnects without an event, unless that fails.
+    drops in its first seconds reconnects without an event, unless that fails. `snapshot`, over the socket: the `items`
+    of a page of the collection, whose `next` is the cursor of the page behind it; what follows begins there.
     """
 
-    kind: Literal["ready", "commit", "position", "resync", "offline"]
+    kind: Literal["ready", "commit", "position", "resync", "offline", "snapshot"]
     cursor: str
     revision: int = 0
     changes: list[ChangeEvent] = []
     reason: str = ""
+    items: list[dict[str, Any]] = []
+    next: str | None = None
 
 
 class EventReader:

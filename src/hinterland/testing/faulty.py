@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator
 from random import Random
 
 from hinterland.client.errors import ConnectError, ConnectionLost
-from hinterland.client.exchange import Request, Response, Transport
+from hinterland.client.exchange import Line, Request, Response, Transport
 from hinterland.kit.clock import Clock, SystemClock
+
+_GONE = 1012  # the close code of a WebSocket that a fault ends
 
 
 class FaultyNetwork:
@@ -19,7 +21,7 @@ class FaultyNetwork:
     after the server carried it out, each half of the time. `lost`: the server carries it out and its answer is lost.
     `busy`: 503 without the server's help. `delay`: seconds that pass at most before a request is sent. `cut`: a stream
     ends after a piece. The same `seed` and the same order of requests give the same faults; `met` counts them. Set
-    `is_down` to refuse everything; streams that are open then end at once.
+    `is_down` to refuse everything; streams and WebSockets that are open then end at once.
     """
 
     def __init__(
@@ -39,6 +41,8 @@ class FaultyNetwork:
         self.met: Counter[str] = Counter()
         self._is_down = False
         self._coming: set[asyncio.Future[bytes | None]] = set()
+        self._lines: set[Line] = set()
+        self._closing: set[asyncio.Future[None]] = set()
         self._transport = transport
         self._random = Random(seed)
         self._faults: tuple[tuple[str, float], ...] = (
@@ -59,6 +63,9 @@ class FaultyNetwork:
         self._is_down = is_down
         for piece in self._coming if is_down else ():
             piece.cancel()
+        lines, self._lines = (self._lines, set()) if is_down else (set(), self._lines)
+        for line in lines:
+            self._closing.add(asyncio.ensure_future(line.close(_GONE)))
 
     async def __call__(self, request: Request) -> Response:
         """Send the request, unless a fault comes between."""
@@ -80,6 +87,8 @@ class FaultyNetwork:
         if fault in ("reset", "lost"):
             await response.close()
             raise ConnectionLost(detail=f"a fault: {fault}")
+        if response.line is not None:
+            self._lines.add(response.line)
         return self._with_cuts(response)
 
     def heal(self) -> None:

@@ -51,7 +51,7 @@ def bearer(source: TokenSource, origin: str) -> Layer:
         if not request.has_auth or origin_of(request.url) != origin:
             return await send(request)
         token = await source.current()
-        _check_user(request, "" if token is None else token.user)
+        check_user(request, "" if token is None else token.user)
         if token is None:
             return await send(request)
         response = await send(_with(request, token))
@@ -75,7 +75,7 @@ def _is_refused(response: Response) -> bool:
     return response.status == 401 and is_own(response)
 
 
-def _check_user(request: Request, user: str | int) -> None:
+def check_user(request: Request, user: str | int) -> None:
     """A call that began for one person is never tried again in the name of another."""
     journal = request.journal
     if journal.user is None:

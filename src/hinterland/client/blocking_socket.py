@@ -1,0 +1,119 @@
+"""WebSockets for code without an event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar, Unpack, overload
+
+from hinterland.client.blocking_thread import BlockingRepository, LoopThread
+from hinterland.client.events import Event
+from hinterland.client.socket.socket import ClientSocket
+from hinterland.client.websocket import WebSocketClient, WebSocketSettings
+from hinterland.contract.operations import Method
+
+T = TypeVar("T")
+M = TypeVar("M")
+
+
+class BlockingSocket:
+    """Calls and subscriptions over one WebSocket; see `hinterland.client.socket.socket.ClientSocket`."""
+
+    def __init__(self, thread: LoopThread, socket: ClientSocket) -> None:
+        self._thread = thread
+        self._socket = socket
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection now."""
+        return self._socket.is_connected
+
+    def connect(self) -> None:
+        """Return when there is a connection."""
+        self._thread.run(self._socket.connect())
+
+    def disconnect(self) -> None:
+        """End the connection, its calls and its subscriptions."""
+        self._thread.run(self._socket.disconnect())
+
+    @overload
+    def call(
+        self, name: str, input: object = None, *, output: type[T], method: Method = ..., deadline: float | None = ...,
+        headers: Mapping[str, str] = ...,
+    ) -> T: ...  # fmt: skip
+    @overload
+    def call(
+        self, name: str, input: object = None, *, method: Method = ..., deadline: float | None = ...,
+        headers: Mapping[str, str] = ...,
+    ) -> Any: ...  # fmt: skip
+    def call(
+        self, name: str, input: object = None, *, output: Any = None, method: Method = "POST",
+        deadline: float | None = None, headers: Mapping[str, str] = {},
+    ) -> Any:  # fmt: skip
+        """The output of an operation."""
+        called = self._socket.call(name, input, output=output, method=method, deadline=deadline, headers=headers)
+        return self._thread.run(called)
+
+    @overload
+    def collection(self, name: str, *, parent: str = "") -> BlockingRepository[dict[str, Any]]: ...
+    @overload
+    def collection(self, name: str, kind: type[T], *, parent: str = "") -> BlockingRepository[T]: ...
+    def collection(self, name: str, kind: Any = dict, *, parent: str = "") -> Any:
+        """The records of a collection as `kind`, over the socket."""
+        return BlockingRepository(self._thread, self._socket.collection(name, kind, parent=parent))
+
+    def subscribe(self, collections: str | Sequence[str], **words: Any) -> Iterator[Event]:
+        """A page of a collection, and then what happens, with the arguments of `ClientSocket.subscribe`."""
+        return self._thread.iterate(self._socket.subscribe(collections, **words))
+
+
+class BlockingWebSocketClient(Generic[M]):
+    """`hinterland.client.WebSocketClient` without `await`, with the same arguments; any thread may use it."""
+
+    @overload
+    def __init__(
+        self: BlockingWebSocketClient[str | bytes], url: str, **settings: Unpack[WebSocketSettings]
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: BlockingWebSocketClient[M], url: str, kind: type[M], **settings: Unpack[WebSocketSettings]
+    ) -> None: ...
+    def __init__(self, url: str, kind: Any = None, **settings: Unpack[WebSocketSettings]) -> None:
+        self._socket: WebSocketClient[M] = WebSocketClient(url, kind, **settings)
+        self._thread = LoopThread()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection now."""
+        return self._socket.is_connected
+
+    @property
+    def messages(self) -> Iterator[M]:
+        """The messages, in order, over all connections."""
+        return self._thread.iterate(self._socket.messages)
+
+    def connect(self) -> None:
+        """Connect, and return when there is a connection."""
+        self._thread.run(self._socket.connect())
+
+    def send(self, message: object) -> None:
+        """Send a message; while there is no connection it waits for one."""
+        self._thread.run(self._socket.send(message))
+
+    def disconnect(self) -> None:
+        """Close the connection; `connect` begins anew."""
+        self._thread.run(self._socket.disconnect())
+
+    def close(self) -> None:
+        """Disconnect for good, and end the thread."""
+        self.disconnect()
+        self._thread.close()
+
+    def __enter__(self) -> Self:
+        self.connect()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
