@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from hinterland.client.blocking import BlockingClient as BlockingClient
     from hinterland.client.client import Client as Client
     from hinterland.contract.changes import Write as Write
+    from hinterland.contract.channels import Channel as Channel
     from hinterland.contract.errors import Refusal as Refusal
     from hinterland.contract.fields import Boolean as Boolean
     from hinterland.contract.fields import Bytes as Bytes
@@ -67,6 +68,7 @@ else:  # the type checker knows the names above and no others
                 "Text",
             ),
             "hinterland.contract.operations": ("Operation",),
+            "hinterland.contract.channels": ("Channel",),
             "hinterland.contract.records": ("Collection", "EVERYBODY", "Rules", "users"),
             "hinterland.contract.transfers": ("Download",),
             "hinterland.kit.body": ("Body", "BytesBody", "FileBody", "OnceBody"),

@@ -17,6 +17,7 @@ from tests.support.required import require
 # Which tests run the blocks of a page, and how many blocks of it are marked as not run.
 RUN = {
     "README.md": ("journeys/test_readme.py", 3),  # commands that install, serve and run for hours
+    "docs/channels.md": ("journeys/test_channels_page.py", 0),
     "docs/client.md": ("journeys/test_blocks.py", 0),
     "docs/collections.md": ("journeys/test_blocks.py", 0),
     "docs/embedding.md": ("journeys/test_pages.py", 0),

@@ -8,6 +8,7 @@ from hinterland.kit.lazy_face import offer
 
 if TYPE_CHECKING:
     from hinterland.contract.changes import Write as Write
+    from hinterland.contract.channels import Channel as Channel
     from hinterland.contract.errors import Refusal as Refusal
     from hinterland.contract.fields import Boolean as Boolean
     from hinterland.contract.fields import Bytes as Bytes
@@ -58,6 +59,7 @@ else:  # the type checker knows the names above and no others
             ),
             "hinterland.contract.identity": ("RecordId",),
             "hinterland.contract.operations": ("Operation",),
+            "hinterland.contract.channels": ("Channel",),
             "hinterland.contract.records": ("Collection", "EVERYBODY", "Rules", "users"),
             "hinterland.contract.transfers": ("Download",),
             "hinterland.kit.body": ("Body", "BytesBody", "FileBody", "OnceBody"),

@@ -3,7 +3,7 @@
 The server begins with `hello`. A client may say who it is (`auth`) and ask whether the server is there (`ping`, which
 is answered with `pong` and whatever else it had). It calls operations of the table (`call`) and follows collections
 (`subscribe`); `id`, which the client chooses, connects an answer with its question. What a subscription delivers is
-what a stream of `contract.events` does.
+what a stream of `contract.events` does. It also joins channels (`join`), whose members send each other messages.
 """
 
 from __future__ import annotations
@@ -97,6 +97,42 @@ class Unsubscribe(_FromClient, frozen=True, kw_only=True, tag="unsubscribe"):
     id: str
 
 
+class JoinChannel(_FromClient, frozen=True, kw_only=True, tag="join"):
+    """Join a channel. `state` is what its members see of this one (any JSON; null: nothing); `history` is how many of
+    the last messages come with the answer, by default all that are kept."""
+
+    id: str = ""
+    channel: str
+    state: Any = None
+    history: int | None = None
+
+
+class SendToChannel(_FromClient, frozen=True, kw_only=True, tag="send"):
+    """Send a message to the other members of a channel: what it is (`event`) with its `data`. It is kept where the
+    channel keeps messages, unless `keep` is false. With an `id` it is answered."""
+
+    id: str = ""
+    channel: str
+    event: str
+    data: Any = None
+    keep: bool = True
+
+
+class ChangeState(_FromClient, frozen=True, kw_only=True, tag="state"):
+    """Change what the members of a channel see of this one. With an `id` it is answered."""
+
+    id: str = ""
+    channel: str
+    state: Any
+
+
+class LeaveChannel(_FromClient, frozen=True, kw_only=True, tag="leave"):
+    """Leave a channel."""
+
+    id: str = ""
+    channel: str
+
+
 # ---------------------------------------------------------------- from the server
 
 
@@ -131,3 +167,61 @@ class SocketError(_Message, frozen=True, kw_only=True, tag="error"):
 
     id: str = ""
     error: Any
+
+
+class ChannelMember(msgspec.Struct, frozen=True, kw_only=True):
+    """One who is in a channel: `member` names this join of it, `user` has the `id` of its user and the fields that the
+    channel shows (null: signed out), `state` is its own."""
+
+    member: str
+    user: Any
+    state: Any
+
+
+class Joined(_Message, frozen=True, kw_only=True, tag="joined"):
+    """The answer to `join`: which `member` this is, who is there, and the last messages, oldest first, each a
+    `ChannelMessage`."""
+
+    id: str = ""
+    channel: str
+    member: str
+    members: list[Any]
+    history: list[Any]
+
+
+class ChannelSent(_Message, frozen=True, kw_only=True, tag="sent"):
+    """The answer to `send` and `state`: the others are sent it. `seq`: the number of a message that is kept."""
+
+    id: str
+    seq: int = 0
+
+
+class ChannelMessage(_Message, frozen=True, kw_only=True, tag="message"):
+    """A message of another member: its `user` (`from`), its join (`member`), the instant `at` which it came. Those that
+    are kept are numbered within their channel (`seq`), without gaps."""
+
+    channel: str
+    event: str
+    data: Any
+    user: Any = msgspec.field(name="from")
+    member: str
+    at: str
+    seq: int = 0
+
+
+class Presence(_Message, frozen=True, kw_only=True, tag="presence"):
+    """Who came, who has another state, and who left (their `member`). One may be named again who is known already."""
+
+    channel: str
+    joined: list[Any] = []
+    changed: list[Any] = []
+    left: list[str] = []
+
+
+class LeftChannel(_Message, frozen=True, kw_only=True, tag="left"):
+    """A channel is left: the answer to `leave`; with `error`, a `Problem`, because the right to be there has ended, or
+    messages were missed."""
+
+    id: str = ""
+    channel: str
+    error: Any = None

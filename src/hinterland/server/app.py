@@ -21,6 +21,8 @@ from hinterland.server.auth.maintenance import maintain
 from hinterland.server.auth.parts import Accounts
 from hinterland.server.auth.upkeep import AccountKeeper
 from hinterland.server.backend import Backend
+from hinterland.server.channels.declared import ChannelBook
+from hinterland.server.channels.hub import ChannelHub
 from hinterland.server.data.advice import warnings_of
 from hinterland.server.data.after_hooks import AfterHooks
 from hinterland.server.data.before_hooks import BeforeHooks
@@ -98,6 +100,9 @@ async def opened(app: App, storage: Storage, clock: Clock | None = None) -> Asyn
     `DeclarationError`, each with what to do."""
     clock = clock or SystemClock()
     catalogue = Catalogue(app.collections, storage.dialect, app.auth_fields)
+    channels = ChannelHub(
+        storage, catalogue, clock, ChannelBook(app.channels, catalogue, storage.dialect), app.settings
+    )
     await storage.open()
     try:
         await declare(storage, app.collections)
@@ -106,17 +111,19 @@ async def opened(app: App, storage: Storage, clock: Clock | None = None) -> Asyn
         before = BeforeHooks(app.hooks, storage, catalogue, clock, app.settings.hook_seconds)
         commands = Commands(writer, before)
         accounts = await _accounts(app, storage, commands, catalogue, clock)
-        backend = _backend(app, storage, writer, commands, accounts)
+        backend = _backend(app, storage, writer, commands, accounts, channels)
         before.backend = backend
         after = AfterHooks(app.hooks, storage, catalogue, commands, clock, app.settings.hook_seconds, backend)
-        writer.wake = partial(_wake, backend.feed, after)
+        writer.wake = partial(_wake, backend, after)
         await _follow_signals(backend, writer)
         await backend.feed.start()
+        await backend.channels.start()
         await backend.schema.start()
         await after.start()
         try:
             yield backend
         finally:
+            await backend.channels.close()
             await backend.feed.close()
             await backend.schema.close()
             await after.close()
@@ -126,7 +133,9 @@ async def opened(app: App, storage: Storage, clock: Clock | None = None) -> Asyn
         await storage.close()
 
 
-def _backend(app: App, storage: Storage, writer: Writer, commands: Commands, accounts: Accounts) -> Backend:
+def _backend(
+    app: App, storage: Storage, writer: Writer, commands: Commands, accounts: Accounts, channels: ChannelHub
+) -> Backend:
     settings, catalogue, clock = app.settings, writer.catalogue, writer.clock
     cursors, views = Cursors(accounts.keys.secret("cursor"), storage.database_id), Views(catalogue)
     feed = Feed(
@@ -144,7 +153,7 @@ def _backend(app: App, storage: Storage, writer: Writer, commands: Commands, acc
         clock=clock,
         storage=storage,
         catalogue=catalogue,
-        schema=LiveSchema(storage, writer, clock, feed.end_changed),
+        schema=LiveSchema(storage, writer, clock, partial(_declared_anew, feed, channels)),
         commands=commands,
         reader=RecordReader(storage, catalogue, Seal(accounts.keys.secret("list")), clock),
         importer=Importer(commands, catalogue),
@@ -153,17 +162,26 @@ def _backend(app: App, storage: Storage, writer: Writer, commands: Commands, acc
         pusher=Pusher(storage, commands),
         puller=Puller(storage, views, cursors),
         tickets=Tickets(storage, commands, clock, accounts.sessions.find),
+        channels=channels,
         control=secrets.token_urlsafe(32).encode(),
     )
 
 
-def _wake(feed: Feed, after: AfterHooks) -> None:
-    feed.wake()
+def _wake(backend: Backend, after: AfterHooks) -> None:
+    backend.feed.wake()
+    backend.channels.wake()
     after.wake()
+
+
+def _declared_anew(feed: Feed, channels: ChannelHub, collections: frozenset[str]) -> None:
+    feed.end_changed(collections)
+    channels.renew()
 
 
 async def _follow_signals(backend: Backend, writer: Writer) -> None:
     def signal(subject: str) -> None:
+        if backend.channels.take_signal(subject):
+            return
         backend.tokens.recheck(subject)
         backend.feed.rights.recheck(subject)
         backend.schema.recheck(subject)
@@ -305,4 +323,5 @@ async def _maintain(backend: Backend, turn: SoleTurn) -> None:
     if await turn.take():
         await backend.storage.forget_answers(now - backend.settings.answer_days * _DAY)
         await maintain(backend.accounts)
+        await backend.channels.maintain()
         await turn.rest(MAINTENANCE_SECONDS)

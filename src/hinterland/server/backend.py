@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from hinterland.kit.clock import Clock
 from hinterland.server.auth.parts import Accounts
+from hinterland.server.channels.hub import ChannelHub
 from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.commands import Commands
 from hinterland.server.data.feed import Feed
@@ -44,6 +45,7 @@ class Backend(NamedTuple):
     pusher: Pusher
     puller: Puller
     tickets: Tickets
+    channels: ChannelHub
     control: bytes
 
     @property

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from hinterland.contract.changes import WriteKind
+from hinterland.contract.channels import Channel
 from hinterland.contract.linking import linked
 from hinterland.contract.operations import OPERATIONS, AuthMode, Method, Operation
 from hinterland.contract.own_operations import joined, typed_by
@@ -36,6 +37,7 @@ class App:
     `users` is declared for you where `collections` does not hold it. `operations` is the table with the app's own,
     `handlers` are what carries these out, by name. `auth_fields` are fields of `users` that rules may read of the
     caller: with `("plan",)` they have `auth.plan`. Only administrators may write such a field (`write="admin"`).
+    `channels` are what clients join by a socket.
     """
 
     def __init__(
@@ -45,11 +47,13 @@ class App:
         collections: Sequence[Collection] = (),
         settings: Settings | None = None,
         auth_fields: Sequence[str] = (),
+        channels: Sequence[Channel] = (),
     ) -> None:
         if isinstance(auth_fields, str):
             raise ValueError(f"auth_fields must be a list of names; write auth_fields=({auth_fields!r},)")
         self.name = name
         self.auth_fields: tuple[str, ...] = (*dict.fromkeys(auth_fields),)
+        self.channels: tuple[Channel, ...] = (*channels,)
         self.settings = settings or Settings()
         has_users = any(collection.name == "users" for collection in collections)
         self.collections: tuple[Collection, ...] = linked((*collections,) if has_users else (users(), *collections))

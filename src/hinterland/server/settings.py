@@ -34,6 +34,8 @@ _LEAST = {
     "request_seconds": 0.001, "max_body_bytes": 1, "max_record_bytes": 1, "log_days": 0, "answer_days": 0,
     "hook_seconds": 0.001, "stream_buffer": 1, "streams_per_account": 1, "streams_per_address": 1,
     "keep_alive_seconds": 0.001, "socket_message_bytes": 1_024,
+    "channels_per_socket": 0, "channel_members": 1, "channel_message_bytes": 256, "channel_state_bytes": 4,
+    "channel_lease_seconds": 0.1,
 }  # fmt: skip
 _WORDS: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false"}  # a text is any text
 _DATABASES = ("postgresql", "postgres")
@@ -102,9 +104,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     the description of the app has the rules as they are written, for everybody. `trusted_proxies`:
     addresses whose X-Forwarded-For is believed. `stream_buffer`: how many events a slow subscriber may be behind.
     `streams_per_account`, `streams_per_address`: how many streams one account may have open at once on one server
-    process, and all those together who are not signed in at one address. `keep_alive_seconds`: the longest silence on
-    a stream or a socket. `socket_message_bytes`: the largest message that a socket takes. `static`: the folder of a
-    built web page, which is served beside the API; a relative one is below the folder in which the server is started.
+    process, and all those together who are not signed in at one address. `keep_alive_seconds`: the longest silence on a
+    stream or a socket. `socket_message_bytes`: the largest message that a socket takes. `channels_per_socket`: how many
+    channels a socket may have joined. `channel_members`: how many members a channel with presence has at most.
+    `channel_message_bytes`, `channel_state_bytes`: the largest message of a channel, and state of a member, as JSON.
+    `channel_lease_seconds`: how long after a server process died its members have left, at the latest. `static`: the
+    folder of a built web page, which is served beside the API; a relative one is below the folder in which the server
+    is started.
     """
 
     allowed_hosts: tuple[str, ...] = ()
@@ -126,6 +132,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     streams_per_address: int = 1_000
     keep_alive_seconds: float = 15.0
     socket_message_bytes: int = 1024 * 1024
+    channels_per_socket: int = 100
+    channel_members: int = 1_000
+    channel_message_bytes: int = 64 * 1024
+    channel_state_bytes: int = 4 * 1024
+    channel_lease_seconds: float = 10.0
     graphql_tokens: int = 5_000
     graphql_depth: int = 10
     graphql_aliases: int = 30

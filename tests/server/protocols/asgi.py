@@ -140,6 +140,8 @@ class Socket:
         self.close: tuple[int, str] | None = None
         self._to_server: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._to_client: asyncio.Queue[str | bytes] = asyncio.Queue()
+        self._taken = asyncio.Event()
+        self._taken.set()
         self._to_server.put_nowait({"type": "websocket.connect"})
         offered = [subprotocol] if subprotocol else []
         scope = scope_of("GET", path, query, headers)
@@ -163,6 +165,7 @@ class Socket:
             self._to_client.put_nowait("")
             self._to_server.put_nowait({"type": "websocket.disconnect", "code": message["code"]})
         else:
+            await self._taken.wait()
             text = message.get("text")
             self._to_client.put_nowait(message["bytes"] if text is None else text)
 
@@ -173,6 +176,14 @@ class Socket:
         else:
             text = message if isinstance(message, str) else json.dumps(members if message is None else message)
             self._to_server.put_nowait({"type": "websocket.receive", "text": text})
+
+    def hold(self) -> None:
+        """Take no more messages."""
+        self._taken.clear()
+
+    def go_on(self) -> None:
+        """Take what waits."""
+        self._taken.set()
 
     async def raw(self) -> str | bytes:
         """The next message as it was sent; "" at the end."""

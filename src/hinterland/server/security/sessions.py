@@ -118,7 +118,7 @@ def account_subject(account: object) -> str:
 
 
 _KEPT = ("_identities", "_credentials", "_challenges", "_sessions", "_tickets", "_devices", "_results", "_mutations",
-         "_stand_ins", "_known_addresses")  # fmt: skip
+         "_stand_ins", "_known_addresses", "_channel_messages")  # fmt: skip
 
 
 def key_owner(id: object, *, is_admin: bool) -> str:

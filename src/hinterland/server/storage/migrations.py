@@ -122,6 +122,24 @@ _LIMITS = """
 CREATE TABLE _limits ("key" {text}, "at" {real}, "until" {real}, PRIMARY KEY ("key"));
 CREATE INDEX _limits_until ON _limits (until);
 """
+# What is only of the moment is in tables without a log: after a crash every process writes it anew.
+_CHANNELS = """
+CREATE TABLE _channels ("name" {text}, "seq" {integer}, PRIMARY KEY ("name")){rowless};
+CREATE TABLE _channel_messages ("channel" {text}, "seq" {integer}, "account" {text}, "until" {real}, "body" {text},
+ PRIMARY KEY ("channel", "seq")){rowless};
+CREATE INDEX _channel_messages_account ON _channel_messages (account);
+CREATE INDEX _channel_messages_until ON _channel_messages (until);
+"""
+_CHANNELS_OF_POSTGRES = """
+CREATE TABLE _channel_head (one integer PRIMARY KEY CHECK (one = 1), position bigint NOT NULL);
+INSERT INTO _channel_head VALUES (1, 0);
+CREATE UNLOGGED TABLE _channel_nodes (id text COLLATE "C" PRIMARY KEY, beat bigint NOT NULL, position bigint NOT NULL);
+CREATE UNLOGGED TABLE _channel_members (channel text COLLATE "C", member text COLLATE "C", node text COLLATE "C",
+ body text, PRIMARY KEY (channel, member));
+CREATE INDEX _channel_members_node ON _channel_members (node);
+CREATE UNLOGGED TABLE _channel_transit (position bigint PRIMARY KEY, revision bigint, kind text, channel text,
+ member text, body text, seq bigint);
+"""
 _STEPS = (
     _FIRST,
     _OUTCOMES,
@@ -134,6 +152,7 @@ _STEPS = (
     _IDENTITIES,
     _GENERATION,
     _LIMITS,
+    _CHANNELS,
 )
 _WORDS = MappingProxyType(
     {
@@ -155,4 +174,5 @@ def steps(dialect: DialectName) -> list[list[str]]:
     texts = [step.format_map(_WORDS[dialect]) for step in _STEPS]
     if dialect == "postgres":
         texts[0] += _FIRST_OF_POSTGRES
+        texts[_STEPS.index(_CHANNELS)] += _CHANNELS_OF_POSTGRES
     return [[statement.strip() for statement in text.split(";") if statement.strip()] for text in texts]

@@ -260,9 +260,24 @@ HOOKS = SystemTable(
     ("name",),
 )
 
+CHANNELS = SystemTable("_channels", {"name": "text", "seq": "integer"}, ("name",))  # the last number of a kept message
+CHANNEL_MESSAGES = SystemTable(
+    "_channel_messages",
+    {
+        "channel": "text",
+        "seq": "integer",
+        "account": "text",  # of its sender; "" for those who are not signed in
+        "until": "real",  # when it is deleted
+        "body": "text",  # the members of a JSON object
+    },
+    ("channel", "seq"),
+    index=("account", "until"),
+)
+
 SYSTEM_TABLES: tuple[SystemTable, ...] = (
     META, COLLECTIONS, ACCOUNTS, IDENTITIES, CREDENTIALS, CHALLENGES, SESSIONS, REFRESH_TOKENS, KNOWN_ADDRESSES, LIMITS,
-    KEYS, TICKETS, ANSWERS, DEVICES, RESULTS, MUTATIONS, STAND_INS, ERASURES, HOOKS,
+    KEYS, TICKETS, ANSWERS, DEVICES, RESULTS, MUTATIONS, STAND_INS, ERASURES, HOOKS, CHANNELS,
+    CHANNEL_MESSAGES,
 )  # fmt: skip
 TABLE_OF = {table.name: table for table in SYSTEM_TABLES}
 """The system tables by name."""

@@ -23,6 +23,7 @@ from hinterland.server.http import HttpRequest
 from hinterland.server.operations.call import Call
 from hinterland.server.operations.sync import subscribe
 from hinterland.server.protocols.socket.calls import error_of, request_of, respond, result_of
+from hinterland.server.protocols.socket.channels import ChannelRequest, JoinedChannels, Outgoing
 from hinterland.server.protocols.socket.events import ENCODER, message_of
 from hinterland.server.protocols.socket.following import Following, Sieve
 from hinterland.server.websocket import SocketClosed, SocketMessage, WebSocket
@@ -33,8 +34,10 @@ MOST_FOLLOWED = 100
 A_SECOND, BURST = 50.0, 100.0  # messages; those beyond are read later
 _LIST = "records.list"
 _Page = dict[str, msgspec.Raw]
-_AskedMessage = messages.Authentication | messages.SocketCall | messages.SubscribeMessage | messages.Unsubscribe
-_KINDS = "auth, ping, call, subscribe or unsubscribe"
+_AskedMessage = (
+    messages.Authentication | messages.SocketCall | messages.SubscribeMessage | messages.Unsubscribe | ChannelRequest
+)
+_KINDS = "auth, ping, call, subscribe, unsubscribe, join, send, state or leave"
 
 
 class Pacer:
@@ -74,6 +77,9 @@ class SocketSession:
         self._calls = asyncio.Semaphore(MOST_CALLS)
         self._tasks: set[asyncio.Task[None]] = set()
         self._followed: dict[str, asyncio.Task[None]] = {}
+        outgoing = Outgoing(socket.send, backend.settings.stream_buffer, self._cut)
+        most = backend.settings.channels_per_socket
+        self._channels = JoinedChannels(backend.channels, outgoing, most, is_packed=self._is_packed)
 
     async def run(self, connection: str, ping: float) -> None:
         """Serve until the socket ends."""
@@ -94,6 +100,7 @@ class SocketSession:
             pass
         finally:
             listeners.discard(self)
+            self._channels.close()
             for task in [*self._tasks]:
                 task.cancel()
             if self._tasks:
@@ -109,6 +116,11 @@ class SocketSession:
             await self._close(messages.UNAUTHORIZED)
         else:
             self.caller = found  # its subscriptions are ended, and begin again with the new rights
+            await self._channels.caller_changed(found)
+
+    def _cut(self) -> None:
+        """What was sent is not read in time."""
+        self._begin(self._close(messages.TRY_AGAIN))
 
     # ---------------------------------------------------------------- messages
 
@@ -136,8 +148,10 @@ class SocketSession:
             if (task := self._followed.get(asked.id)) is None:
                 raise invalid({"id": [f"there is no subscription {asked.id!r}"]})
             task.cancel()
-        else:
+        elif isinstance(asked, messages.SubscribeMessage):
             self._follow(asked)
+        else:
+            await self._channels.act(asked, self.caller)
 
     async def _authenticate(self, asked: messages.Authentication) -> None:
         if bool(asked.token) == bool(asked.ticket):
@@ -149,6 +163,9 @@ class SocketSession:
         if caller.session != self.caller.session:
             for task in self._followed.values():
                 task.cancel()  # what they show is another caller's
+            self._channels.leave_all()
+        elif caller != self.caller:
+            await self._channels.caller_changed(caller)
         self.caller = caller
         await self._send_message(messages.Authenticated(user=caller.id))
 

@@ -1,0 +1,76 @@
+"""The order of what happens in channels where one process has the database alone."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hinterland.server.channels import relay
+from hinterland.server.channels.events import ChannelEvent, PlacedEvents
+from hinterland.server.channels.relay import RoomState, Submission, SubmissionQueue
+from hinterland.server.storage.protocol import Storage
+
+
+async def _nothing(placed: PlacedEvents) -> None:
+    """Nobody is there."""
+
+
+class LocalRelay:
+    """Who is there is known to this process alone; only messages that are kept are written."""
+
+    def __init__(self, storage: Storage) -> None:
+        self.deliver: relay.DeliverPlaced = _nothing
+        self._storage = storage
+        self._queue = SubmissionQueue()
+        self._position = 0
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to deliver."""
+        self._task = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """Deliver no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        while submissions := self._queue.take():
+            relay.refuse(submissions, ConnectionError())
+
+    async def load(self, channel: str) -> RoomState:
+        """Who is in a channel is known already."""
+        position = self._position
+        return RoomState(position, await relay.last_seq(self._storage, channel), {})
+
+    def submit(self, event: ChannelEvent) -> asyncio.Future[ChannelEvent]:
+        """Let something happen."""
+        return self._queue.add(event)
+
+    def wake(self) -> None:
+        """Does nothing: there are no other processes."""
+
+    async def _run(self) -> None:
+        while True:
+            await self._queue.woken.wait()
+            self._queue.woken.clear()
+            while self._queue:
+                await self._carry_out(self._queue.take())
+
+    async def _carry_out(self, submissions: list[Submission]) -> None:
+        events = [event for event, _ in submissions]
+        if any(event.keep for event in events):
+            try:
+                async with self._storage.transaction() as transaction:
+                    events = await relay.keep(transaction, events)
+            except Exception as error:  # a full disk; what is not kept goes on
+                relay.refuse([each for each in submissions if each[0].keep], error)
+                submissions = [each for each in submissions if not each[0].keep]
+                events = [event for event, _ in submissions]
+        placed = PlacedEvents(self._position + 1, events)
+        self._position += len(events)
+        try:
+            await self.deliver(placed)
+        except Exception as error:
+            relay.log.exception("what happened in channels could not be delivered")
+            relay.refuse(submissions, error)
+        else:
+            relay.settle(submissions, events)
