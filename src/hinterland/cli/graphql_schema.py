@@ -16,11 +16,11 @@ def show(path: Path) -> None:
         from graphql import print_schema
 
         from hinterland.server.protocols.graphql.federation import subgraph_text
-        from hinterland.server.protocols.graphql.schema import SchemaMaker
+        from hinterland.server.protocols.graphql.schema import schema_of
     except ModuleNotFoundError as error:
         fail(f"GraphQL needs {error.name}; install hinterland with the extra 'graphql'")
     with error_boundary(path, Path("data")):
         app = load(path)
         is_subgraph = from_environment(app.settings).graphql_federation
-        schema = SchemaMaker(Catalogue(app.collections, "sqlite"), is_subgraph=is_subgraph).made()
+        schema = schema_of(Catalogue(app.collections, "sqlite"), app.own_operations, is_subgraph=is_subgraph)
         print_result(subgraph_text(schema) if is_subgraph else print_schema(schema))

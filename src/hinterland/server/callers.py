@@ -34,9 +34,14 @@ async def authenticate(backend: Backend, request: HttpRequest, auth: AuthMode) -
     elif given is not None:
         request.identify = partial(caller_of, backend, given, is_alias=request.is_alias)
         request.caller = await request.identify()
-    if auth in ("required", "admin") and request.caller is SIGNED_OUT:
+    check_caller(request.caller, auth)
+
+
+def check_caller(caller: Principal, auth: AuthMode) -> None:
+    """Raises `unauthorized` and `forbidden` for a caller that an operation's `auth` does not let in."""
+    if auth in ("required", "admin") and caller is SIGNED_OUT:
         raise Refusal("unauthorized", "sign in first")
-    if auth == "admin" and not request.caller.is_admin:
+    if auth == "admin" and not caller.is_admin:
         raise Refusal("forbidden", "this is for administrators only; log in at /v1/admin/login")
 
 

@@ -61,6 +61,11 @@ class App:
         self.handlers: dict[str, OperationFunction] = {}
         self.hooks = Hooks()
 
+    @property
+    def own_operations(self) -> list[Operation]:
+        """The rows of the app's own operations."""
+        return [self.operations[name] for name in self.handlers]
+
     def operation(
         self, operation: str | Operation, *, method: Method = "POST", path: str = "", auth: AuthMode = "required",
         max_bytes: int = 0,

@@ -19,7 +19,7 @@ from hinterland.server.protocols.graphql.selections import Selector
 if TYPE_CHECKING:
     from hinterland.server.data.catalogue import Entry
     from hinterland.server.protocols.graphql.execution import Execution
-    from hinterland.server.protocols.graphql.schema import Meaning
+    from hinterland.server.protocols.graphql.meaning import Meaning
 
 
 async def aggregate(execution: Execution, selector: Selector, chosen: Chosen, meaning: Meaning) -> Any:

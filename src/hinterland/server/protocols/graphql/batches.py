@@ -17,8 +17,8 @@ from hinterland.server.data.requests import Upsert
 from hinterland.server.operations.batch import write_batch
 from hinterland.server.operations.bulk import BulkRows, bulk_records
 from hinterland.server.protocols.graphql.chosen import Chosen, name_of, object_type
+from hinterland.server.protocols.graphql.meaning import MEANING, Meaning
 from hinterland.server.protocols.graphql.mutations import planned, record_of, stored_body
-from hinterland.server.protocols.graphql.schema import MEANING, Meaning
 from hinterland.server.protocols.graphql.selections import Selector
 from hinterland.server.protocols.graphql.shapes import Shape
 

@@ -15,7 +15,7 @@ from hinterland.server.data.select.order import reversed_sort
 from hinterland.server.operations.records import Listing, list_records
 from hinterland.server.protocols.graphql.chosen import Chosen, limit_of, name_of, object_type
 from hinterland.server.protocols.graphql.conditions import where_of
-from hinterland.server.protocols.graphql.schema import Meaning
+from hinterland.server.protocols.graphql.meaning import Meaning
 from hinterland.server.protocols.graphql.shapes import Shape, read, without_members
 
 if TYPE_CHECKING:

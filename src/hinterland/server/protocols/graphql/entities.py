@@ -13,14 +13,14 @@ from hinterland.contract.query import MAX_LIMIT
 from hinterland.server.operations.records import RecordAddresses, view_texts
 from hinterland.server.protocols.graphql.chosen import Chosen, object_type
 from hinterland.server.protocols.graphql.federation import subgraph_text
-from hinterland.server.protocols.graphql.schema import MEANING
+from hinterland.server.protocols.graphql.meaning import MEANING
 from hinterland.server.protocols.graphql.selections import Selector
 from hinterland.server.protocols.graphql.shapes import read
 
 if TYPE_CHECKING:
     from hinterland.server.data.catalogue import Entry
     from hinterland.server.protocols.graphql.execution import Execution
-    from hinterland.server.protocols.graphql.schema import Meaning
+    from hinterland.server.protocols.graphql.meaning import Meaning
 
 
 async def service(execution: Execution, selector: Selector, chosen: Chosen, meaning: Meaning) -> Any:

@@ -33,7 +33,9 @@ from hinterland.server.protocols.graphql.chosen import Chosen, limit_of, object_
 from hinterland.server.protocols.graphql.conditions import where_of
 from hinterland.server.protocols.graphql.connections import connection
 from hinterland.server.protocols.graphql.documents import PlannedDocument
-from hinterland.server.protocols.graphql.schema import MEANING, Meaning, parent_argument
+from hinterland.server.protocols.graphql.meaning import MEANING, Meaning
+from hinterland.server.protocols.graphql.own_operations import own
+from hinterland.server.protocols.graphql.schema import parent_argument
 from hinterland.server.protocols.graphql.selections import Selector
 from hinterland.server.protocols.graphql.shapes import read
 
@@ -237,6 +239,7 @@ def error_of(refusal: Refusal, path: list[str | int] | None = None, chosen: Chos
 _ACTS: dict[str, Any] = {
     "view": Execution._view, "list": Execution._list, "connection": connection, "me": mutations.me,
     "aggregate": aggregate, "batch": batch, "bulk": bulk, "service": entities.service, "entities": entities.entities,
+    "own": own,
     **dict.fromkeys(("create", "patch", "replace", "delete", "upsert"), mutations.change),
     **dict.fromkeys(("sign_up", "log_in", "refresh", "log_out"), mutations.account),
 }  # fmt: skip

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from hinterland.server.data.catalogue import Entry
     from hinterland.server.protocols.graphql.execution import Execution
-    from hinterland.server.protocols.graphql.schema import Meaning
+    from hinterland.server.protocols.graphql.meaning import Meaning
 
 _decode = msgspec.json.decode
 

@@ -7,9 +7,9 @@ Types have no resolvers: a document is planned as a whole. What a field of the s
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any, NamedTuple
+from typing import Any
 
 from graphql import (
     GraphQLArgument,
@@ -27,6 +27,7 @@ from graphql import (
 
 from hinterland.contract.kinds.field import Field
 from hinterland.contract.naming import type_name
+from hinterland.contract.operations import Operation
 from hinterland.kit.cel.types import ListType, ObjectType, Type
 from hinterland.server.data.catalogue import Catalogue, Entry
 from hinterland.server.data.relations import Relation
@@ -35,27 +36,17 @@ from hinterland.server.protocols.graphql.argument_types import ArgumentTypes
 from hinterland.server.protocols.graphql.batch_types import batch_arguments, batch_type, bulk_arguments, bulk_type
 from hinterland.server.protocols.graphql.federation import subgraph_fields
 from hinterland.server.protocols.graphql.inputs import Inputs
+from hinterland.server.protocols.graphql.meaning import MEANING, Meaning
+from hinterland.server.protocols.graphql.own_types import OwnTypes
 from hinterland.server.protocols.graphql.scalars import DATE_TIME, INTEGER, JSON, NAME, SCALARS, pascal
 
 log = logging.getLogger("hinterland.graphql")
-MEANING = "hinterland"
-"""The key of `extensions` under which a field of the schema has its `Meaning`."""
-
-
-class Meaning(NamedTuple):
-    """What a field of the schema stands for. `act`: what a root field does, or how a field of a record is found: a
-    `value` of the record's field `name`, or the records of a `relation`, as `one`, a `list` or a `connection`."""
-
-    act: str
-    entry: Entry | None = None
-    name: str = ""
-    relation: Relation | None = None
 
 
 class SchemaMaker:
     """Makes the schema of a catalogue. `is_subgraph`: one that a federation's gateway can ask."""
 
-    def __init__(self, catalogue: Catalogue, *, is_subgraph: bool = False) -> None:
+    def __init__(self, catalogue: Catalogue, *, is_subgraph: bool) -> None:
         self._catalogue = catalogue
         self._is_subgraph = is_subgraph
         self._entries = {entry.name: entry for entry in catalogue.entries.values() if catalogue.is_used(entry)}
@@ -77,8 +68,9 @@ class SchemaMaker:
             },
         )
 
-    def made(self) -> GraphQLSchema:
-        """The schema. Raises ValueError where two collections would have one name."""
+    def made(self, own: Sequence[Operation] = (), taken: Container[str] = ()) -> GraphQLSchema:
+        """The schema, with the `own` operations of an app, whose types have none of the names `taken`. Raises
+        ValueError where two collections would have one name."""
         for name, entry in self._entries.items():
             made = type_name(name)
             if NAME.fullmatch(made) is None:
@@ -112,6 +104,8 @@ class SchemaMaker:
             keyed = [of for name, of in self._types.items() if not self._entries[name].collection.parent]
             meanings = {"_service": Meaning("service"), "_entities": Meaning("entities")}
             roots |= subgraph_fields(keyed, {name: {MEANING: each} for name, each in meanings.items()})
+        of_queries, of_mutations = OwnTypes(taken).fields(own, roots, changes)
+        roots, changes = roots | of_queries, changes | of_mutations
         query, mutation = GraphQLObjectType("Query", roots), GraphQLObjectType("Mutation", changes)
         followed = {_camel(name): self._followed(self._entries[name]) for name in self._types}
         return GraphQLSchema(
@@ -304,6 +298,13 @@ class SchemaMaker:
                 },
             )
         return made
+
+
+def schema_of(catalogue: Catalogue, own: Sequence[Operation] = (), *, is_subgraph: bool = False) -> GraphQLSchema:
+    """The schema of a catalogue and of an app's own operations. Raises ValueError where two collections would have one
+    name."""
+    made = SchemaMaker(catalogue, is_subgraph=is_subgraph).made()
+    return SchemaMaker(catalogue, is_subgraph=is_subgraph).made(own, made.type_map) if own else made
 
 
 def parent_argument(collection: str) -> str:

@@ -26,10 +26,11 @@ from hinterland.server.data.select.question import JsonMember
 from hinterland.server.protocols.graphql.chosen import Chosen, limit_of, object_type, offset_of
 from hinterland.server.protocols.graphql.conditions import where_of
 from hinterland.server.protocols.graphql.connections import connected
-from hinterland.server.protocols.graphql.schema import MEANING, Meaning
+from hinterland.server.protocols.graphql.meaning import MEANING, Meaning
 from hinterland.server.protocols.graphql.shapes import (
     Shape,
     constant,
+    each_of,
     expanded,
     has_text_ids,
     id_text,
@@ -180,6 +181,11 @@ class Selector:
             offset=offset_of(given),
         )
         return included, expanded(key, shape, is_one=False)
+
+    def value_shape(self, chosen: Chosen) -> Shape | None:
+        """The shape of a value that is no record, or of each of a list; None: as it is."""
+        shape = self._shape_of(chosen)
+        return None if shape is None else lambda value: each_of(value, shape)
 
     def _value(self, type: GraphQLObjectType, sets: Sequence[SelectionSetNode]) -> Shape:
         parts: list[tuple[str, Shape]] = []

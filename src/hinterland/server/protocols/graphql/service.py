@@ -15,7 +15,7 @@ from hinterland.server.operations.call import Call
 from hinterland.server.protocols.graphql.documents import Documents, PlannedDocument
 from hinterland.server.protocols.graphql.endpoint import Parameters
 from hinterland.server.protocols.graphql.execution import Execution, RequestError, operation_of
-from hinterland.server.protocols.graphql.schema import SchemaMaker
+from hinterland.server.protocols.graphql.schema import schema_of
 from hinterland.server.protocols.graphql.subscriptions import Followed, follow
 from hinterland.server.protocols.graphql.trusted import SHA256, TrustedDocuments, digest_of
 
@@ -43,8 +43,9 @@ class GraphQL:
         """The schema of the collections as they are declared now."""
         catalogue = self._backend.catalogue
         if self._schema is None or self._version != catalogue.version:
-            maker = SchemaMaker(catalogue, is_subgraph=self._backend.settings.graphql_federation)
-            self._schema, self._version = maker.made(), catalogue.version
+            app, is_subgraph = self._backend.app, self._backend.settings.graphql_federation
+            self._schema = schema_of(catalogue, app.own_operations, is_subgraph=is_subgraph)
+            self._version = catalogue.version
         return self._schema
 
     async def respond(self, caller: Principal, address: str, asked: Parameters, *, is_get: bool) -> tuple[int, bytes]:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from hinterland.server.data.projection import Projection
-from hinterland.server.protocols.graphql.schema import Meaning
+from hinterland.server.protocols.graphql.meaning import Meaning
 
 Shape = Callable[[Mapping[str, Any]], Any]
 """Makes a value of the selection of what was read."""
@@ -37,13 +37,13 @@ def member(name: str, shape: Shape | None) -> Shape:
     """The value of a field, null where there is none."""
     if shape is None:
         return lambda value: value.get(name)
-    return lambda value: _each(value.get(name), shape)
+    return lambda value: each_of(value.get(name), shape)
 
 
-def _each(value: Any, shape: Shape) -> Any:
+def each_of(value: Any, shape: Shape) -> Any:
     """A value's shape, that of each item where it is a list; a value of another kind, from before, is null."""
     if isinstance(value, list):
-        return [_each(item, shape) for item in value]
+        return [each_of(item, shape) for item in value]
     return shape(value) if isinstance(value, Mapping) or shape is id_text else None
 
 

@@ -26,7 +26,7 @@ from hinterland.server.protocols.graphql.cel_text import cel_of
 from hinterland.server.protocols.graphql.chosen import Chosen, object_type
 from hinterland.server.protocols.graphql.documents import PlannedDocument
 from hinterland.server.protocols.graphql.execution import RequestError, error_of
-from hinterland.server.protocols.graphql.schema import MEANING
+from hinterland.server.protocols.graphql.meaning import MEANING
 from hinterland.server.protocols.graphql.selections import Selector
 
 READY, POSITION, COMMIT, RESYNC, ENDED = b"r", b"p", b"c", b"y", b"e"

@@ -11,11 +11,11 @@ from hinterland.contract.accounts import FORM_BYTES, Form
 from hinterland.contract.errors import Refusal
 from hinterland.contract.operations import Operation
 from hinterland.contract.transfers import Download, body_field
-from hinterland.kit import validation_mismatch
 from hinterland.server.backend import Backend
 from hinterland.server.callers import caller_address
 from hinterland.server.http import LIMIT, REVALIDATED, BodyPart, HttpAnswer, HttpRequest, json_answer
 from hinterland.server.operations.call import Call, Handler, Reply
+from hinterland.server.operations.unfitting import unfitting
 from hinterland.server.protocols.rest import packed
 from hinterland.server.protocols.rest.downloads import download_answer
 from hinterland.server.protocols.rest.keys import REPLAYED, idempotency_key
@@ -131,22 +131,14 @@ class InputReader:
             try:
                 placed[name] = msgspec.convert(text, self._types[name], strict=False)
             except msgspec.ValidationError as error:
-                raise _mismatch(error, "invalid_query", name) from None
+                raise unfitting(error, "invalid_query", name) from None
         return placed
 
     def _converted(self, given: Mapping[str, Any], code: str, *, is_strict: bool) -> Any:
         try:
             return msgspec.convert(given, self._kind, strict=is_strict)
         except msgspec.ValidationError as error:
-            raise _mismatch(error, code, "") from None
-
-
-def _mismatch(error: msgspec.ValidationError, code: str, name: str) -> Refusal:
-    mismatch = validation_mismatch.read(error)
-    is_text = code == "invalid_query" and mismatch.found == "str"  # as all values of a query are
-    reason = validation_mismatch.phrase(mismatch._replace(found="") if is_text else mismatch)
-    place = name or ("" if mismatch.path == "$" else mismatch.path.removeprefix("$."))
-    return Refusal(code, f"{place}: {reason}" if place else reason, errors={place: [reason]} if place else None)
+            raise unfitting(error, code) from None
 
 
 async def _downloaded(request: HttpRequest, download: Download) -> HttpAnswer:

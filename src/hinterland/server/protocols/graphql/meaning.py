@@ -1,0 +1,21 @@
+"""What a field of the schema means, which is kept beside it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from hinterland.server.data.catalogue import Entry
+from hinterland.server.data.relations import Relation
+
+MEANING = "hinterland"
+"""The key of `extensions` under which a field of the schema has its `Meaning`."""
+
+
+class Meaning(NamedTuple):
+    """What a field of the schema stands for. `act`: what a root field does, or how a field of a record is found: a
+    `value` of the record's field `name`, or the records of a `relation`, as `one`, a `list` or a `connection`."""
+
+    act: str
+    entry: Entry | None = None
+    name: str = ""
+    relation: Relation | None = None
