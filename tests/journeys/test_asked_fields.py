@@ -13,7 +13,7 @@ import pytest
 from hinterland.contract.changes import Write
 from hinterland.contract.fields import Integer, Reference, Text
 from hinterland.contract.identity import Principal
-from hinterland.contract.records import EVERYBODY, Collection, Rules, users
+from hinterland.contract.records import EVERYBODY, Collection, users
 from hinterland.server.declaration import App
 from hinterland.server.hooks import BeforeWrite
 from hinterland.server.operations.records import each_record
