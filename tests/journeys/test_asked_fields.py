@@ -54,8 +54,8 @@ LABELS = Collection(
     rules=EVERYBODY,
 )
 PEOPLE = users(fields={"phone": Text(read=IS_MATE)})
-POST = {"team": "red", "title": "one", "note": "quiet", "budget": 7, "code": "c1"}
-PUBLIC = {"team": "red", "title": "one"}
+POST: dict[str, Any] = {"team": "red", "title": "one", "note": "quiet", "budget": 7, "code": "c1"}
+PUBLIC: dict[str, Any] = {"team": "red", "title": "one"}
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -120,7 +120,7 @@ def _nothing(app: App) -> None:
     pass
 
 
-OF = {"ada": POST, "ben": PUBLIC | {"note": "quiet"}, "eve": PUBLIC}
+OF: dict[str, dict[str, Any]] = {"ada": POST, "ben": PUBLIC | {"note": "quiet"}, "eve": PUBLIC}
 
 
 async def test_reads(teams: Teams) -> None:
@@ -197,7 +197,10 @@ async def test_writes_over_what_is_hidden(teams: Teams) -> None:
     bump = {"budget": {"$increment": 1}}
     problem(await teams.ask("eve", "PATCH", path, json=bump), 400, "validation")
     assert (await teams.fields("ada", "PATCH", path, json=bump))["budget"] == 8
-    tested = [{"op": "test", "path": "/budget", "value": 8}, {"op": "replace", "path": "/title", "value": "t"}]
+    tested: list[dict[str, Any]] = [
+        {"op": "test", "path": "/budget", "value": 8},
+        {"op": "replace", "path": "/title", "value": "t"},
+    ]
     headers = {"Content-Type": "application/json-patch+json"}
     hidden = await teams.ask("ben", "PATCH", path, json=tested, headers=headers)
     wrong = await teams.ask("ben", "PATCH", path, json=[{**tested[0], "value": 9}, tested[1]], headers=headers)
