@@ -133,7 +133,7 @@ class BeforeHooks:
         if any(one.collection == entry.name and one.body.get(by) == write.body.get(by) for one in earlier):
             message = f"two writes of one request have the same {by}; send them one after the other"
             raise invalid({by: [message]})
-        hidden_of = None if request.rights.sets_all_fields else self._rules(request).hidden_of
+        hidden_of = partial(self._hidden_of, request)
         found = await resolved(entry, write, form, self._having, partial(self._viewed, request), hidden_of)
         if found.act != "create" and is_temporary(write.id):
             names.add(Place(entry.name, write.parent, str(write.id)), found.id)
@@ -153,14 +153,18 @@ class BeforeHooks:
             return record
         return record if await self._rules(request).allows(entry, "view", record) else None
 
+    async def _hidden_of(self, request: WriteRequest, entry: Entry, record: StoredRecord) -> frozenset[str]:
+        if request.rights.sets_all_fields or not entry.private:
+            return frozenset()
+        return await self._rules(request).hidden_of(entry, record)
+
     def _rules(self, request: WriteRequest) -> RuleChecker:
         return RuleChecker(self._storage, request.caller, instant(self._clock.now()))
 
     async def _with_values(self, request: WriteRequest, write: Write, old: StoredRecord, patch: JsonPatch) -> Write:
         """A JSON Patch as the values that it gives."""
         entry = self._catalogue[write.collection]
-        may_see_all = request.rights.sets_all_fields
-        hidden = frozenset[str]() if may_see_all else await self._rules(request).hidden_of(entry, old)
+        hidden = await self._hidden_of(request, entry, old)
         return replace(write, body=patched_values(entry, old, hidden, patch, documents.document_of(old)))
 
     async def _with_known_ids(self, request: WriteRequest) -> list[Write]:

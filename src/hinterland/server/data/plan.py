@@ -147,18 +147,10 @@ class Plan:
                 if self._is_given_up():
                     raise CallerLeft
         self.refused.finish()
-        if self.request.shows_records:
-            await self._note_shown()
+        if self.request.shows_records and not self.request.caller.is_admin:
+            shown, catalogue = self._records.shown, self.catalogue
+            self.written = [await shown(catalogue[written.collection], written) for written in self.written]
         return self
-
-    async def _note_shown(self) -> None:
-        """Find out which fields the answer shows of the written records, where that depends on other collections."""
-        for index, written in enumerate(self.written):
-            entry = self.catalogue[written.collection]
-            if entry.asking and not self.request.caller.is_admin:
-                after = self._records.mine.get((written.collection, written.parent, written.id), written.after)
-                if after is not None:
-                    self.written[index] = written._replace(asked=await self._rules.asked_fields(entry, after))
 
     async def _decide_or_undo(self, write: Write, index: int, base: int | None, times: Times | None) -> None:
         done = len(self.changes), len(self.acts), len(self.written)
@@ -209,9 +201,8 @@ class Plan:
 
     async def _upserted(self, entry: Entry, write: Write, form: Upsert) -> Write:
         """What an upsert is: the same write of the record that it finds, or a creation."""
-        hidden_of = None if self._sets_all_fields else self._rules.hidden_of
         having, view = self._unique_values().having, partial(self._records.visible, entry)
-        found = await write_forms.resolved(entry, write, form, having, view, hidden_of)
+        found = await write_forms.resolved(entry, write, form, having, view, self._records.hidden_of)
         if found.act == "create" and self._hooked.seen not in (None, ABSENT):
             raise HooksOutdated
         if found.act != "create" and is_temporary(write.id):
@@ -251,7 +242,7 @@ class Plan:
         """Whether a device creates what is there already; a record is created once in a request, however equal."""
         if key in self._records.mine or not self.origin or not await self._rules.allows(entry, "view", before):
             return False
-        hidden = frozenset() if self._sets_all_fields else await self._rules.hidden_of(entry, before)
+        hidden = await self._records.hidden_of(entry, before)
         return is_repeated(before, after, hidden, body.keys() - self._hooked.fields)
 
     async def _check_parent(self, entry: Entry, parent: str) -> None:
@@ -266,7 +257,7 @@ class Plan:
         old = self._records.document_of(before)
         is_whole = self._form is not None and not isinstance(self._form, Upsert)
         if isinstance(self._form, JsonPatch):
-            unread = frozenset() if self._sets_all_fields else await self._rules.hidden_of(entry, before, old)
+            unread = await self._records.hidden_of(entry, before, old)
             body = write_forms.patched_values(entry, before, unread, self._form, old)
             write = replace(write, body=body)
             changes.check_place(write)
@@ -299,9 +290,9 @@ class Plan:
 
     async def _hidden(self, entry: Entry, record: StoredRecord, document: Document, write: Write) -> frozenset[str]:
         """The fields of the record that are hidden from the caller, as far as they matter to `write`."""
-        if self._sets_all_fields or (write.act == "patch" and entry.private.keys().isdisjoint(write.body)):
+        if write.act == "patch" and entry.private.keys().isdisjoint(write.body):
             return frozenset()
-        return await self._rules.hidden_of(entry, record, document)
+        return await self._records.hidden_of(entry, record, document)
 
     def _settable(self, entry: Entry, write: Write, old: Document, hidden: frozenset[str]) -> Document:
         return write.body if self._sets_all_fields else access.settable(entry, write, old, hidden, self._hooked)

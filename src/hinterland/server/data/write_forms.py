@@ -47,12 +47,12 @@ def _sought(entry: Entry, write: Write, by: str, value: Any) -> Any:
 
 
 async def resolved(
-    entry: Entry, write: Write, form: Upsert, having: FindHolders, view: ViewRecord, hidden_of: FindHidden | None
+    entry: Entry, write: Write, form: Upsert, having: FindHolders, view: ViewRecord, hidden_of: FindHidden
 ) -> Write:
     """What an upsert is: the write of the record that it finds, or a creation. Raises `validation`.
 
-    A record that the caller can't view is not found, nor one whose field is hidden from them (`hidden_of`; None:
-    nothing is): that it exists is all that a creation says of it.
+    A record that the caller can't view is not found, nor one whose field is hidden from them (`hidden_of`): that it
+    exists is all that a creation says of it.
     """
     by, value = form
     if by == "id":
@@ -60,7 +60,7 @@ async def resolved(
     sought = _sought(entry, write, by, write.body.get(by) if value is None else value)
     for key in await having(entry, by, sought):
         record = await view(key) if key[1] == write.parent else None
-        if record is not None and (hidden_of is None or by not in await hidden_of(entry, record)):
+        if record is not None and by not in await hidden_of(entry, record):
             return replace(write, id=key[2])
     return replace(write, act="create")
 
