@@ -40,6 +40,7 @@ from tests.journeys.agreeing import (
     ids,
     reader_of,
     served,
+    shown_by,
     stored,
     write,
 )
@@ -89,7 +90,7 @@ _ENDS = st.tuples(
 _TEAMS = st.tuples(st.just("auth"), st.sampled_from(CALLERS[:2]), st.sampled_from(["blue", "red", None]))
 _CHANGES = st.lists(
     st.one_of(
-        st.tuples(st.just("things"), st.lists(_acts("abc", "team", "owner"), min_size=1, max_size=3)),
+        st.tuples(st.just("things"), st.lists(_acts("abc", "team", "owner", "secret"), min_size=1, max_size=3)),
         st.tuples(st.just("members"), st.lists(_acts("xy", "team", "user", "role"), min_size=1, max_size=2)),
         st.tuples(st.just("friends"), st.lists(_acts("p", "one", "other"), min_size=1, max_size=1)),
         st.sampled_from([1, 3, EVERYTHING, EVERYTHING, PAGES, PAGES]),
@@ -103,23 +104,29 @@ STEPS = st.tuples(
     _CHANGES, st.one_of(st.tuples(_ENDS, _CHANGES, _TEAMS), st.tuples(_TEAMS, _CHANGES, _ENDS)), _CHANGES
 ).map(lambda drawn: [*drawn[0], drawn[1][0], *drawn[1][1], drawn[1][2], *drawn[2]])
 FIRST: tuple[tuple[str, list[tuple[str, str, dict[str, Any]]]], ...] = (
-    ("things", [("create", "a", {"team": "red", "owner": "ben"}), ("create", "b", {"team": "blue", "owner": "ada"}),
-                ("create", "c", {"team": "red", "owner": "red"}), ("create", "d", {"team": "blue", "owner": None})]),
+    ("things", [("create", "a", {"team": "red", "owner": "ben", "secret": "a"}),
+                ("create", "b", {"team": "blue", "owner": "ada", "secret": "b"}),
+                ("create", "c", {"team": "red", "owner": "red"}), ("create", "d", {"team": "blue", "secret": "d"})]),
     ("members", [("create", "x", {"team": "red", "user": "ada", "role": "red"}),
                  ("create", "y", {"team": "blue", "user": "ben", "role": "ada"})]),
 )  # fmt: skip
 
 
-def declared(rule: str) -> tuple[Collection, ...]:
-    """Collections of their own for each example, so that the database is made once."""
+def declared(rule: str, reading: str) -> tuple[Collection, ...]:
+    """Collections of their own for each example, so that the database is made once. Things have a field that the rule
+    `reading` shows."""
     number = next(_numbers)
+
+    def named(text: str) -> str:
+        return text.replace("members.", f"members{number}.").replace("friends.", f"friends{number}.")
 
     def made(name: str, rules: Rules, *fields: str) -> Collection:
         own: dict[str, Field] = {field: Text(index=field != "role", search=field == "owner") for field in fields}
+        if name == "things":
+            own["secret"] = Text(read=named(reading))
         return Collection(name=f"{name}{number}", fields=own, rules=rules)
 
-    named = rule.replace("members.", f"members{number}.").replace("friends.", f"friends{number}.")
-    rules = Rules(list=named, view=named)
+    rules = Rules(list=named(rule), view=named(rule))
     return (
         made("things", rules, "team", "owner"),
         made("members", Rules(), "team", "user", "role"),
@@ -141,17 +148,20 @@ def _without_nulls(auth: dict[str, object] | None) -> Any:
 
 
 async def by_oracle(world: World, collections: Sequence[Collection], caller: Principal) -> Seen:
-    """What the rule shows, as cel-python understands it: a collection is a list of its records."""
+    """What the rules show, as cel-python understands them: a collection is a list of its records."""
     things, *others = collections[:3]
-    program = oracle(things.rules.list)
+    program, reading = oracle(things.rules.list), oracle(things.fields["secret"].read)
     variables = {other.name: json_to_cel(await rows(world, other.name)) for other in others}
     variables["auth"] = _without_nulls(caller.as_auth())
     wire = world.catalogue[things.name].wire
-    return {
-        record.id: msgspec.json.decode(wire(ADMIN, record))
-        for record, row in zip(await stored(world, things.name), await rows(world, things.name), strict=True)
-        if ask_oracle(program, {**variables, "record": json_to_cel(row)}) is True
-    }
+    seen: Seen = {}
+    for record, row in zip(await stored(world, things.name), await rows(world, things.name), strict=True):
+        given = {**variables, "record": json_to_cel(row)}
+        if ask_oracle(program, given) is True:
+            seen[record.id] = msgspec.json.decode(wire(ADMIN, record))
+            if ask_oracle(reading, given) is not True:
+                del seen[record.id]["secret"]
+    return seen
 
 
 class Reader:
@@ -181,7 +191,8 @@ class Reader:
         query = Query(limit=1, sort=("team",), cursor=self._cursor)
         entry = self.world.catalogue[self.things.name]
         page = await reader_of(self.world).page(self.caller, entry, "", query)
-        assert [record.id for record in page.records] == [id for _, _, id in rest[:1]], (self.caller, self.things.rules)
+        found = [*shown_by(entry, self.caller, page)]
+        assert found == [id for _, _, id in rest[:1]], (self.caller, self.things.rules)
         assert (page.next != "") == (len(rest) > 1), (self.caller, self.things.rules)
         self._cursor, self._last = page.next, rest[0] if page.next else (False, "", "")
 
@@ -221,7 +232,7 @@ class Reader:
         if not self.listener.subscription.has_ended:  # else its reader reads the collection again
             answers["event"] = await by_events(self.listener, self.streamed)
         for way, seen in answers.items():
-            assert seen == expected, (way, caller, things.rules)
+            assert seen == expected, (way, caller, things.rules, things.fields["secret"].read)
         found = {id: row for id, row in expected.items() if row["owner"] is not None}
         assert await by_search(world, things, caller, WORDS) == found
         groups = Counter((row["team"], row["owner"]) for row in expected.values())
@@ -233,9 +244,9 @@ def _place(row: dict[str, Any]) -> tuple[bool, str, str]:
     return row["team"] is not None, row["team"] or "", row["id"]
 
 
-async def agree(storage: Storage, rule: str, steps: Sequence[Any]) -> None:
+async def agree(storage: Storage, rule: str, reading: str, steps: Sequence[Any]) -> None:
     """Write, look in between, and compare at the end."""
-    collections = declared(rule)
+    collections = declared(rule, reading)
     things, names = collections[0].name, {each.name.rstrip("0123456789"): each.name for each in collections}
     async with opened(storage, ManualClock(), (PEOPLE, *collections), auth_fields=("team",)) as world:
         root = await listen(world, ADMIN, *names.values())
@@ -264,28 +275,31 @@ async def agree(storage: Storage, rule: str, steps: Sequence[Any]) -> None:
 
 
 def every_rule(test: Test) -> Test:
-    """Begin with an example of each rule."""
+    """Begin with an example of each rule, for a record and for a field of it."""
     changed = [("auth", CALLERS[0], "blue"), ("auth", CALLERS[1], "red")]
-    for rule in ASKED:
-        test = example(rule, [changed[0], ("end", "x", None), changed[1], ("end", "y", {"user": "eve"})])(test)
+    steps = [changed[0], ("end", "x", None), changed[1], ("end", "y", {"user": "eve"})]
+    for rule, reading in zip(ASKED, (*ASKED[3:], "true", *ASKED[:2]), strict=True):
+        test = example(rule, reading, steps)(test)
+    for reading in ASKED[:2]:
+        test = example("true", reading, steps)(test)
     return test
 
 
 @every_rule
-@given(RULES, STEPS)
+@given(RULES, RULES, STEPS)
 @settings(max_examples=sized(30, 300))
-def test_sqlite(tmp_path: Path, rule: str, steps: list[Any]) -> None:
+def test_sqlite(tmp_path: Path, rule: str, reading: str, steps: list[Any]) -> None:
     """list, read, search, aggregate, expand, event and pull agree on what each of two users, and a stranger, sees; SQL,
     predicate and cel-python agree."""
-    asyncio.run(agree(SqliteStorage(tmp_path / str(next(_runs) // 40)), rule, steps))
+    asyncio.run(agree(SqliteStorage(tmp_path / str(next(_runs) // 40)), rule, reading, steps))
 
 
 @every_rule
-@given(RULES, STEPS)
+@given(RULES, RULES, STEPS)
 @settings(max_examples=sized(10, 60))
-def test_postgres(related_dsn: str, rule: str, steps: list[Any]) -> None:
+def test_postgres(related_dsn: str, rule: str, reading: str, steps: list[Any]) -> None:
     """On PostgreSQL they agree too."""
-    asyncio.run(agree(PostgresStorage(related_dsn, connections=3), rule, steps))
+    asyncio.run(agree(PostgresStorage(related_dsn, connections=3), rule, reading, steps))
 
 
 @pytest.fixture(scope="module")

@@ -55,6 +55,10 @@ async def change(wanted: FilteredChange, data: Path, app: Path | None, *, is_agr
             run.report()
 
 
+def _records(count: int) -> str:
+    return "record" if count == 1 else "records"
+
+
 class FilteredRun:
     """Calls the operation until no records remain, and counts what became of them."""
 
@@ -73,7 +77,7 @@ class FilteredRun:
         if not result.found:
             print_result(f"No record of {self.wanted.collection} is found; nothing was changed.")
             return 0
-        print_result(f"Found {result.found:,} records of {self.wanted.collection}, such as:")
+        print_result(f"Found {result.found:,} {_records(result.found)} of {self.wanted.collection}, such as:")
         for record in result.sample:
             print_result(printable(f"  {msgspec.json.encode(record).decode()}"))
         return result.found
@@ -116,7 +120,7 @@ class FilteredRun:
 
     def _summary(self) -> str:
         refused = self.found - self.changed - self.outdated
-        parts = [f"{_DONE[self.wanted.act]} {self.changed:,} of {self.found:,} records"]
+        parts = [f"{_DONE[self.wanted.act]} {self.changed:,} of {self.found:,} {_records(self.found)}"]
         parts += [f"others changed {self.outdated:,} meanwhile"] if self.outdated else []
         return "; ".join([*parts, f"refused {refused:,}"] if refused else parts)
 

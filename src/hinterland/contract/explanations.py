@@ -9,14 +9,15 @@ import msgspec
 from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Document
 
-RuleAction = Literal["list", "view", "create", "update", "delete"]
+RuleAction = Literal["list", "view", "create", "update", "delete", "read"]
 
 
 class RuleQuestion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Whether the rule of `action` lets a `user` do it: by id, or with an @ by e-mail address ("": signed out).
 
     It is asked of the record `id` of the `collection` (below `parent`); for an update, as it would be after a PATCH of
-    `body`; for a creation, of a new record of `body`. `acr`: how the user signed in.
+    `body`; for a creation, of a new record of `body`. `acr`: how the user signed in. The action "read" is asked of a
+    `field` of the record: its own read rule decides beside the one that shows the record.
     """
 
     collection: str
@@ -26,6 +27,7 @@ class RuleQuestion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     parent: str = ""
     id: RecordId = ""
     body: Document = {}
+    field: str = ""
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

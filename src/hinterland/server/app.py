@@ -15,6 +15,7 @@ from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
 from hinterland.contract.records import CompiledCollection
+from hinterland.contract.values import instant
 from hinterland.kit.asgi import AsgiApp, AsgiReceive, AsgiScope, AsgiSend
 from hinterland.kit.clock import Clock, SystemClock
 from hinterland.server.auth.maintenance import maintain
@@ -25,6 +26,7 @@ from hinterland.server.channels.declared import ChannelBook
 from hinterland.server.channels.hub import ChannelHub
 from hinterland.server.data.advice import warnings_of
 from hinterland.server.data.after_hooks import AfterHooks
+from hinterland.server.data.asks import RuleChecker
 from hinterland.server.data.before_hooks import BeforeHooks
 from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.data.commands import Commands
@@ -55,7 +57,7 @@ from hinterland.server.protocols.socket.endpoint import SocketEndpoint
 from hinterland.server.protocols.sse import EventStream
 from hinterland.server.settings import Settings
 from hinterland.server.storage.failures import StorageError
-from hinterland.server.storage.protocol import Storage, StoredRecord
+from hinterland.server.storage.protocol import Snapshot, Storage, StoredRecord
 from hinterland.server.storage.system import RowAct
 
 if TYPE_CHECKING:
@@ -198,8 +200,9 @@ async def _accounts(app: App, storage: Storage, commands: Commands, catalogue: C
     def compiled() -> CompiledCollection:
         return catalogue["users"].shape
 
-    def wire(caller: Principal, record: StoredRecord) -> str:
-        return catalogue["users"].wire(caller, record)
+    async def wire(caller: Principal, record: StoredRecord, source: Snapshot) -> str:
+        users, rules = catalogue["users"], RuleChecker(source, caller, instant(clock.now()))
+        return users.wire(caller, record, await rules.asked_fields(users, record))
 
     holders = holders_of(catalogue, "users", "email")
     settings, name, auth_fields = app.settings.auth, app.name, app.auth_fields

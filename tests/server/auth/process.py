@@ -24,7 +24,7 @@ from hinterland.server.data.requests import OF_SYSTEM, WriteRequest
 from hinterland.server.data.writer import Writer
 from hinterland.server.security import totp
 from hinterland.server.settings import AuthSettings
-from hinterland.server.storage.protocol import Storage, StoredRecord
+from hinterland.server.storage.protocol import Snapshot, Storage, StoredRecord
 from hinterland.server.storage.system import SYSTEM_TABLES, Amend, RowAct
 
 ADA = {"name": "Ada", "email": "Ada@Example.org", "password": "correct horse battery"}
@@ -57,7 +57,10 @@ async def opened(
         outcome = await writer.submit(WriteRequest(writes, acts=acts, rights=OF_SYSTEM))
         return [written.after for written in outcome.records]
 
-    wire, holders = catalogue["users"].wire, holders_of(catalogue, "users", "email")
+    async def wire(caller: Principal, record: StoredRecord, source: Snapshot) -> str:
+        return catalogue["users"].wire(caller, record)
+
+    holders = holders_of(catalogue, "users", "email")
     accounts = await Accounts.open(storage, lambda: catalogue["users"].shape, submit, wire, holders, clock, settings)
     writer.signal = accounts.tokens.recheck
     await storage.listen(accounts.tokens.recheck, lambda: None)

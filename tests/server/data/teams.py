@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from hinterland.contract.fields import Integer, Text
-from hinterland.contract.records import Collection, Rules
+from hinterland.contract.records import EVERYBODY, Collection, Rules
 
 IS_MEMBER = "members.exists(m, m.team == record.team && m.user == auth.id)"
 IS_OWNER = 'members.exists(m, m.team == record.team && m.user == auth.id && m.role == "owner")'
+IS_SPEAKER = 'members.exists(m, m.user == auth.id && m.role == "speaker")'
 TEAMS = Collection(
     name="teams",
     fields={"title": Text(), "country": Text(index=True)},
@@ -55,4 +56,9 @@ PAGES = Collection(
     ),
 )
 NATIONS = Collection(name="nations", fields={"code": Text(index=True), "user": Text()})
-COLLECTIONS = (TEAMS, MEMBERS, POSTS, BANS, TALKS, GUESTS, PAGES, NATIONS)
+NOTICES = Collection(
+    name="notices",
+    fields={"team": Text(index=True), "text": Text(), "room": Text(read=IS_MEMBER), "notes": Text(read=IS_SPEAKER)},
+    rules=EVERYBODY,
+)
+COLLECTIONS = (TEAMS, MEMBERS, POSTS, BANS, TALKS, GUESTS, PAGES, NATIONS, NOTICES)

@@ -72,6 +72,16 @@ def test_read_rules_that_can_not_be(rule: str) -> None:
         catalogue(Collection(name="posts", fields={"title": Text(read=rule)}))
 
 
+def test_a_field_that_asks_and_reads_the_revision() -> None:
+    """The read rule of a field that asks another collection can't read the revision, which a write has only once it is
+    decided; another may."""
+    rule = "posts.exists(p, p.title == 'x') && record.revision > 1"
+    with pytest.raises(DeclarationError, match=r"fields\.title\.read: .*can't read record\.revision"):
+        catalogue(Collection(name="posts", fields={"title": Text(read=rule)}))
+    made = catalogue(Collection(name="posts", fields={"title": Text(read="record.revision > 1"), "text": Text()}))
+    assert made["posts"].asking == set()
+
+
 def test_rules_that_sql_can_not_say(monkeypatch: pytest.MonkeyPatch) -> None:
     """A rule that lists or pages depend on is refused where SQL can't say it: those of list, view and each field's
     `read`. Rules over one record at hand need no SQL."""

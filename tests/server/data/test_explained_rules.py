@@ -24,7 +24,8 @@ async def asked(world: World, caller: Principal, name: str, action: RuleAction, 
     async with world.storage.snapshot() as snapshot:
         record = await snapshot.record(name, "", id)
         assert record is not None
-        return await explained(snapshot, world.catalogue[name], caller, action, record, instant(world.clock.now()))
+        entry = world.catalogue[name]
+        return await explained(snapshot, entry, caller, entry.rules[action], record, instant(world.clock.now()))
 
 
 async def test_questions_are_values(storage: Storage, clock: ManualClock) -> None:

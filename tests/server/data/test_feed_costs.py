@@ -102,6 +102,22 @@ async def test_a_rule_over_the_budget_denies(world: World, clock: ManualClock) -
     assert summary(await play(clock, anybody.changes())) == [("create", "a")]
 
 
+async def test_the_rule_of_a_field_over_the_budget_hides_it(tmp_path: Path, clock: ManualClock) -> None:
+    """The read rule of a field that asks another collection and would cost more than its budget hides the field from
+    streams, which go on."""
+    rule = f"posts.exists(p, p.text == auth.id) && {GUARDED.rules.list}"
+    fields = {**FIELDS, "note": Text(read=rule)}
+    guarded = Collection(name="noted", fields=fields, rules=EVERYBODY)
+    async with opened(SqliteStorage(tmp_path / "data"), clock, (users(), POSTS, guarded)) as world:
+        await world.write(Write(act="create", collection="posts", id="p", body={"text": "ada"}))
+        ada = await listen(world, ADA, "noted")
+        for write in (large(collection="noted"), small("a", "noted")):
+            write.body["note"] = "n"
+            await world.write(write)
+        first, second = await play(clock, ada.changes()), await play(clock, ada.changes())
+        assert [change.record and change.record.get("note") for change in (*first, *second)] == [None, "n"]
+
+
 async def test_costly_streams_of_one_caller_share_an_allowance(world: World, clock: ManualClock) -> None:
     """Streams of one caller whose filters cost much wait for each other until time has passed; other callers, with the
     same kind of filter, and streams that cost little are served at once. No stream misses a change."""

@@ -60,6 +60,17 @@ async def test_what_came_and_left(asking: World) -> None:
     assert (await device.page()).changes == []
 
 
+async def test_fields_that_came_and_left(asking: World) -> None:
+    """A pull sends the records of which a new membership shows more, and those of which it shows less no longer."""
+    await asking.write(*[make("notices", team, team=team, room="r1") for team in TEAMS])
+    device = await synced(asking, "notices")
+    await asking.write(make("members", "3", team="blue", user="ben"), delete("members", "2"))
+    pulled = await device.page()
+    assert (pulled.restart, sorted(summary(pulled.changes))) == ([], [("update", "blue"), ("update", "red")])
+    assert await fresh(asking, device)
+    assert {row["team"] for row in device.rows.values() if "room" in row} == {"blue"}
+
+
 async def test_a_membership_that_came_and_went(asking: World) -> None:
     """Where what the rule asks is as it was, nothing is sent."""
     device = await synced(asking)

@@ -29,6 +29,39 @@ async def asking(storage: Storage, clock: ManualClock) -> AsyncIterator[World]:
         yield world
 
 
+async def test_fields_come_and_leave(asking: World) -> None:
+    """A record that shows more or fewer fields after a change of what their read rules ask comes as an update, in the
+    commit of that change; records of which a reader sees the same do not."""
+    await asking.write(
+        *[make("notices", team, team=team, room="r1") for team in ("red", "blue")], make("notices", "none")
+    )
+    ben, eve = await listen(asking, BEN, "notices"), await listen(asking, EVE, "notices")
+    await asking.write(make("members", "3", team="blue", user="ben"))
+    (shown,) = await ben.changes()
+    assert (shown.kind, shown.id, shown.record and shown.record["room"]) == ("update", "blue", "r1")
+    await asking.write(delete("members", "3"), patch("notices", "red", text="new"))
+    changes = {change.id: change for change in await ben.changes()}
+    assert {id: change.record and "room" in change.record for id, change in changes.items()} == {
+        "blue": False, "red": True,
+    }  # fmt: skip
+    (own,) = await eve.changes()
+    assert (own.id, own.record and "room" in own.record) == ("red", False)
+
+
+async def test_a_field_of_any_record(asking: World) -> None:
+    """Where no == limits a field's rule to some of the records, its change ends the streams that it concerns, whose
+    readers read the collection again."""
+    await asking.write(make("notices", "red", team="red", notes="n"))
+    ben, eve = await listen(asking, BEN, "notices"), await listen(asking, EVE, "notices")
+    await asking.write(make("members", "3", team="blue", user="ben", role="speaker"))
+    assert await ben.raw() == b""
+    device = Replica(asking, BEN, "notices")
+    await device.sync()
+    assert [row["notes"] for row in device.rows.values()] == ["n"]
+    await asking.write(patch("notices", "red", text="new"))
+    assert summary(await eve.changes()) == [("update", "red")]
+
+
 async def test_records_come_and_leave(asking: World) -> None:
     """A new membership brings the team's records as creations, in its own commit; its end takes them away as left; what
     happens to them in between is reported as ever."""

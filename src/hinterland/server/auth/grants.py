@@ -38,7 +38,7 @@ async def enter(accounts: Accounts, evidence: Evidence, address: str, user_agent
     except PreconditionFailed:
         raise wrong_credentials() from None
     principal = accounts.sessions.principal(owner.account, opening.session, owner.record)
-    return answer(accounts, principal, opening.refresh_token, shown(accounts, owner, principal))
+    return answer(accounts, principal, opening.refresh_token, await shown(accounts, owner, principal))
 
 
 def wrong_credentials() -> Refusal:

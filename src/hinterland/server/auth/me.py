@@ -18,8 +18,8 @@ async def me(accounts: Accounts, principal: Principal) -> str:
         if not principal.is_admin:
             record = await snapshot.record("users", "", principal.id)
             if record is not None:
-                return accounts.wire(principal, record)
+                return await accounts.wire(principal, record, snapshot)
         owner = await owner_of(accounts, snapshot, await snapshot.row("_accounts", {"id": str(principal.id)}))
     if owner is None:
         raise Refusal("unauthorized", "this user no longer exists; sign in again")
-    return json.dumps(shown(accounts, owner, principal))
+    return json.dumps(await shown(accounts, owner, principal))

@@ -30,15 +30,15 @@ async def owner_of(accounts: Accounts, snapshot: Snapshot, account: Row | None) 
     return None if record is None else Owner(account, record, "")
 
 
-def shown(accounts: Accounts, owner: Owner, principal: Principal) -> dict[str, Any]:
+async def shown(accounts: Accounts, owner: Owner, principal: Principal) -> dict[str, Any]:
     """The user's record as the owner sees it, or what an administrator is."""
     if owner.record is not None:
-        return profile(accounts, principal, owner.record)
+        return await profile(accounts, principal, owner.record)
     account = owner.account
     return {"id": account["id"], "email": owner.email, "roles": json.loads(account["roles"]), "is_admin": True}
 
 
-def profile(accounts: Accounts, principal: Principal, record: StoredRecord) -> dict[str, Any]:
+async def profile(accounts: Accounts, principal: Principal, record: StoredRecord) -> dict[str, Any]:
     """The user's own record, as the owner sees it."""
-    seen: dict[str, Any] = json.loads(accounts.wire(principal, record))
+    seen: dict[str, Any] = json.loads(await accounts.wire(principal, record, accounts.storage))
     return seen

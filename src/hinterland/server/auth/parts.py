@@ -28,14 +28,15 @@ class Submit(Protocol):
         ...
 
 
-Wire = Callable[[Principal, StoredRecord], str]
+Wire = Callable[[Principal, StoredRecord, Snapshot], Awaitable[str]]
 Holders = Callable[[Snapshot, str], Awaitable[Sequence[tuple[RecordId, int]]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """What is needed to sign people up, in and out. `wire` gives a record's JSON text as a caller sees it, `holders`
-    the id and revision of each user's record with an e-mail address. `name` is the app's, for people."""
+    """What is needed to sign people up, in and out. `wire` gives a record's JSON text as a caller sees it in
+    a snapshot, `holders` the id and revision of each user's record with an e-mail address. `name` is the app's, for
+    people."""
 
     storage: Storage
     declared_users: Callable[[], CompiledCollection]

@@ -58,7 +58,7 @@ async def _exchange(accounts: Accounts, token: str, address: str, user_agent: st
                 raise Refusal("invalid_grant", _FOREIGN, details={"reason": ANOTHER_SERVER})
             raise _invalid()
     principal = accounts.sessions.principal(owner.account, session, owner.record)
-    return answer(accounts, principal, successor, shown(accounts, owner, principal))
+    return answer(accounts, principal, successor, await shown(accounts, owner, principal))
 
 
 async def _look_up(accounts: Accounts, token: str) -> Facts:

@@ -49,7 +49,7 @@ async def sign_up(
     create = Write(act="create", collection="users", body=fields)
     record = await _write(accounts, email, create, acts)
     principal = accounts.sessions.principal({**row, "id": str(record.id)}, opening.session, record)
-    return answer(accounts, principal, opening.refresh_token, profile(accounts, principal, record), REGISTERED)
+    return answer(accounts, principal, opening.refresh_token, await profile(accounts, principal, record), REGISTERED)
 
 
 def _checked(accounts: Accounts, given: Mapping[str, Any]) -> dict[str, Any]:

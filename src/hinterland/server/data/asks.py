@@ -97,6 +97,30 @@ class RuleChecker:
         if not await self.allows(entry, action, record, document, old):
             raise denied(entry.name, action, is_signed_in=self._caller.is_signed_in)
 
+    async def asked_fields(
+        self, entry: Entry, record: StoredRecord, document: Mapping[str, Any] | None = None
+    ) -> frozenset[str]:
+        """Of the fields whose read rules ask other collections, those that the caller sees of `record` (its whole
+        `document`, where it is at hand)."""
+        if not entry.asking or self._caller.is_admin:
+            return entry.asking
+        allowed: dict[Rule, bool] = {}
+        for name in entry.asking:
+            rule = entry.private[name]
+            if rule is not None and rule not in allowed:
+                variables: dict[str, object] = {"auth": self._caller.as_auth()}
+                variables["record"] = entry.variable(record, rule, document)
+                variables[RELATED] = await self.answers(rule, variables)
+                allowed[rule] = rule.test(variables) is True
+        return frozenset(name for name in entry.asking if (rule := entry.private[name]) and allowed[rule])
+
+    async def hidden_of(
+        self, entry: Entry, record: StoredRecord, document: Mapping[str, Any] | None = None
+    ) -> frozenset[str]:
+        """The private fields that the caller does not see of `record` (its whole `document`, where it is at hand)."""
+        asked = await self.asked_fields(entry, record, document) if entry.asking else entry.asking
+        return entry.hidden_of(self._caller, record, document, asked)
+
     async def answers(self, rule: Rule, variables: Variables) -> Answers:
         """The answers to all questions of a rule."""
         exact = {*exact_asks(rule.tree)}

@@ -103,7 +103,7 @@ class BeforeHooks:
                     forms[index] = Upsert(form.by, write.body.get(form.by))
                 old = await self._old(request, meant, written)
                 if isinstance(form, JsonPatch) and old is not None:
-                    meant = write = self._with_values(request, write, old, form)
+                    meant = write = await self._with_values(request, write, old, form)
                     forms[index] = WholeValues()
                 body, fields = await self._body(request, meant, old)
             except Refusal as error:
@@ -133,9 +133,8 @@ class BeforeHooks:
         if any(one.collection == entry.name and one.body.get(by) == write.body.get(by) for one in earlier):
             message = f"two writes of one request have the same {by}; send them one after the other"
             raise invalid({by: [message]})
-        may_see_all = request.caller.is_admin or request.rights.sets_all_fields
-        reader = None if may_see_all else request.caller
-        found = await resolved(entry, write, form, self._having, partial(self._viewed, request), reader)
+        hidden_of = partial(self._hidden_of, request)
+        found = await resolved(entry, write, form, self._having, partial(self._viewed, request), hidden_of)
         if found.act != "create" and is_temporary(write.id):
             names.add(Place(entry.name, write.parent, str(write.id)), found.id)
         return found
@@ -152,14 +151,20 @@ class BeforeHooks:
         record = await self._storage.record(*key)
         if record is None or request.rights.skips_rules:
             return record
-        rules = RuleChecker(self._storage, request.caller, instant(self._clock.now()))
-        return record if await rules.allows(entry, "view", record) else None
+        return record if await self._rules(request).allows(entry, "view", record) else None
 
-    def _with_values(self, request: WriteRequest, write: Write, old: StoredRecord, patch: JsonPatch) -> Write:
+    async def _hidden_of(self, request: WriteRequest, entry: Entry, record: StoredRecord) -> frozenset[str]:
+        if request.rights.sets_all_fields or not entry.private:
+            return frozenset()
+        return await self._rules(request).hidden_of(entry, record)
+
+    def _rules(self, request: WriteRequest) -> RuleChecker:
+        return RuleChecker(self._storage, request.caller, instant(self._clock.now()))
+
+    async def _with_values(self, request: WriteRequest, write: Write, old: StoredRecord, patch: JsonPatch) -> Write:
         """A JSON Patch as the values that it gives."""
         entry = self._catalogue[write.collection]
-        may_see_all = request.rights.sets_all_fields
-        hidden = frozenset[str]() if may_see_all else entry.hidden_of(request.caller, old)
+        hidden = await self._hidden_of(request, entry, old)
         return replace(write, body=patched_values(entry, old, hidden, patch, documents.document_of(old)))
 
     async def _with_known_ids(self, request: WriteRequest) -> list[Write]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -12,14 +13,14 @@ from typing import Any, NamedTuple
 import msgspec
 
 from hinterland.contract.errors import Refusal
-from hinterland.contract.expressions import AUTH_TYPES, auth_type
 from hinterland.contract.identity import Principal, RecordId, is_record_id
 from hinterland.contract.kinds.field import Field, OnDelete, item_type
 from hinterland.contract.linking import linked
 from hinterland.contract.records import Collection, CompiledCollection, Document
 from hinterland.kit.cel.errors import CelError
-from hinterland.kit.cel.types import DYN, INT, STRING, TIMESTAMP, ObjectType
+from hinterland.kit.cel.types import INT, STRING, TIMESTAMP
 from hinterland.server.data import documents
+from hinterland.server.data.caller_fields import auth_types, fields_of_caller
 from hinterland.server.data.relations import Relations
 from hinterland.server.data.rules import (
     ANY_ALIAS,
@@ -66,37 +67,10 @@ def _described(asked: AskedCollection) -> list[Any]:
     return [fields, asked.type.is_open, sorted(asked.indexed)]
 
 
-def _fields_of_caller(users: Collection | None, names: Sequence[str]) -> Mapping[str, Field]:
-    """The fields of users that rules read of the caller. Raises `DeclarationError` for those that can't be."""
-    declared = {} if users is None else users.fields
-    for name in names:
-        if name == "id" or name in AUTH_TYPES:
-            raise DeclarationError(f"auth_fields: auth.{name} has another meaning; rename the field of users")
-        if name not in declared:
-            raise DeclarationError(f'auth_fields: users has no field {name!r}; declare it there with write="admin"')
-        if declared[name].write != "admin":
-            raise DeclarationError(
-                f"auth_fields: users could write users.{name} themselves, and so give themselves rights; declare it "
-                'with write="admin"'
-            )
-        kind = declared[name].type
-        if DYN in (kind, item := getattr(kind, "element", None)) or ObjectType in (type(kind), type(item)):
-            raise DeclarationError(
-                f"auth_fields: users.{name} holds JSON objects; list fields of one value, or lists of such values"
-            )
-    return {name: declared[name] for name in names}
-
-
-def _auth_types(are_integer: bool, fields: Mapping[str, Field]) -> tuple[ObjectType, ObjectType]:
-    """The types that `auth` has in rules and in the conditions of callers, who may not read every field."""
-    types = {name: field.type for name, field in fields.items()}
-    shown = {name: kind for name, kind in types.items() if not fields[name].read}
-    return auth_type(is_integer=are_integer, fields=types), auth_type(is_integer=are_integer, fields=shown)
-
-
 class Entry:
     """One compiled collection. `children` are the collections below it, `links` its fields that refer to records, and
-    `referring` the fields that refer to its own."""
+    `referring` the fields that refer to its own. Of the `private` fields, by their read rules (None: administrators
+    alone), `asking` are those whose rules ask other collections."""
 
     def __init__(
         self,
@@ -112,13 +86,14 @@ class Entry:
         self.shape = CompiledCollection(collection)
         self.table = CollectionTable(collection, dialect)
         self.is_integer = collection.ids == "integer"
-        self.book = RuleBook(collection, *_auth_types(users_are_integer, auth_fields), dialect, asked)
+        self.book = RuleBook(collection, *auth_types(users_are_integer, auth_fields), dialect, asked)
         self.rules = {action: self._rule(action, getattr(collection.rules, action)) for action in ACTIONS}
         self.private = {
             name: self._rule(f"fields.{name}.read", field.read)
             for name, field in collection.fields.items()
             if field.read
         }
+        self.asking = frozenset(name for name, rule in self.private.items() if rule is not None and rule.asks)
         self.asked_names = frozenset[str]().union(
             *[rule.asked_names for rule in (*self.rules.values(), *self.private.values()) if rule is not None]
         )
@@ -136,15 +111,15 @@ class Entry:
     def _rule(self, place: str, text: str) -> Rule | None:
         try:
             rule = self.book.rule(text)
-            if rule is not None and rule.asks and place.startswith("fields."):
-                raise DeclarationError(
-                    f"collection {self.name!r}, rule {place}: the read rule of a field can't ask another collection; "
-                    "keep such fields in a collection of their own"
-                )
             if rule is not None and place not in _DECIDED_ALONE:
                 rule.whole(ANY_ALIAS)  # a list is one statement
         except CelError as error:
             raise DeclarationError(f"collection {self.name!r}, rule {place}: {error}") from None
+        if rule is not None and rule.asks and place.startswith("fields.") and "revision" in rule.reads_record:
+            raise DeclarationError(
+                f"collection {self.name!r}, rule {place}: a field's rule that asks another collection can't read "
+                "record.revision, which a write has only once it is decided; compare another field"
+            )
         if rule is not None and rule.reads_clock and place not in _DECIDED_WHEN_ASKED:
             raise DeclarationError(
                 f"collection {self.name!r}, rule {place}: now() cannot decide what live views show, since time passes "
@@ -214,16 +189,21 @@ class Entry:
         return documents.with_meta(record, dict(document) if document is not None else documents.document_of(record))
 
     def shown(
-        self, caller: Principal, record: StoredRecord | None, document: Mapping[str, Any] | None = None
+        self,
+        caller: Principal,
+        record: StoredRecord | None,
+        document: Mapping[str, Any] | None = None,
+        asked: AbstractSet[str] = frozenset(),
     ) -> frozenset[str] | None:
-        """The private fields that `caller` sees of `record` (of every record, where it is None); None: all."""
+        """The private fields that `caller` sees of `record` (of every record, where it is None); None: all. `asked`:
+        those of which `RuleChecker.asked_fields` says so; the others are hidden where their rules depend on answers."""
         if caller.is_admin or not self.private:
             return None
         auth = caller.as_auth()
         seen = frozenset(
             name
             for name, rule in self.private.items()
-            if rule is not None and rule.allows(self.variable(record, rule, document), auth)
+            if rule is not None and (name in asked or rule.allows(self.variable(record, rule, document), auth))
         )
         return None if len(seen) == len(self.private) else seen
 
@@ -232,10 +212,14 @@ class Entry:
         return self.hidden_of(caller, None) if self.private else frozenset()
 
     def hidden_of(
-        self, caller: Principal, record: StoredRecord | None, document: Mapping[str, Any] | None = None
+        self,
+        caller: Principal,
+        record: StoredRecord | None,
+        document: Mapping[str, Any] | None = None,
+        asked: AbstractSet[str] = frozenset(),
     ) -> frozenset[str]:
         """The private fields that `caller` does not see of `record` (its whole `document`, where it is at hand)."""
-        seen = self.shown(caller, record, document)
+        seen = self.shown(caller, record, document, asked)
         return frozenset() if seen is None else frozenset(self.private) - seen
 
     def closed(self, caller: Principal) -> frozenset[str]:
@@ -249,9 +233,9 @@ class Entry:
             if rule is None or not all(test(variables) is True for test in rule.auth_tests)
         )
 
-    def wire(self, caller: Principal, record: StoredRecord) -> str:
-        """The record as `caller` sees it: JSON text."""
-        return documents.wire(record, self.shown(caller, record) if self.private else None)
+    def wire(self, caller: Principal, record: StoredRecord, asked: AbstractSet[str] = frozenset()) -> str:
+        """The record as `caller` sees it: JSON text. `asked`: see `shown`."""
+        return documents.wire(record, self.shown(caller, record, asked=asked) if self.private else None)
 
     def whole(self, record: StoredRecord) -> Document:
         """The record with all its fields, for the code of apps: null for one that was declared after its last write."""
@@ -260,8 +244,12 @@ class Entry:
     def seen(self, caller: Principal, record: StoredRecord) -> Document:
         """The record as `caller` sees it, with null for fields that were declared after its last write."""
         document: Document = msgspec.json.decode(self.wire(caller, record))
+        return self.completed(document, self.hidden_of(caller, record) if self.private else frozenset())
+
+    def completed(self, document: Document, hidden: AbstractSet[str]) -> Document:
+        """A record as it is sent, with null for fields that were declared after its last write and are not `hidden`."""
         missing = self.collection.fields.keys() - document.keys()
-        return {**document, **dict.fromkeys(missing - self.hidden_of(caller, record))} if missing else document
+        return {**document, **dict.fromkeys(missing - hidden)} if missing else document
 
     def parse_id(self, text: str) -> RecordId:
         """The id that a path names. Raises the `not_found` refusal for one that no record can have."""
@@ -282,11 +270,11 @@ class Catalogue:
         self.entries: dict[str, Entry] = {}
         try:
             collections = linked(collections)
+            users = next((c for c in collections if c.name == "users"), None)
+            of_caller = fields_of_caller(users, auth_fields)
         except ValueError as error:
             raise DeclarationError(str(error)) from None
-        users = next((c for c in collections if c.name == "users"), None)
         self.users_are_integer = users is not None and users.ids == "integer"
-        of_caller = _fields_of_caller(users, auth_fields)
         asked = {collection.name: asked_collection(collection) for collection in collections}
         for collection in collections:
             if collection.name in self.entries:

@@ -88,13 +88,13 @@ def finished(decided: Decided, changes: Sequence[Change], revision: int, now: fl
 
 def _result(plan: Plan, changes: Sequence[Change], revision: int) -> WriteResult:
     if len(plan.written) == len(changes) == 1:
-        name, id, parent, before, _ = plan.written[0]
-        written = WrittenRecord(name, id, parent, before, changes[0].after)
+        name, id, parent, before, _, asked = plan.written[0]
+        written = WrittenRecord(name, id, parent, before, changes[0].after, asked)
         return WriteResult((written,), revision, plan.ids, tuple(plan.lost), refused=plan.refused.by_index)
     final = {key_of(change): change.after for change in changes}
     records = tuple(
-        WrittenRecord(name, id, parent, before, final.get((name, parent, id), after))
-        for name, id, parent, before, after in plan.written
+        WrittenRecord(name, id, parent, before, final.get((name, parent, id), after), asked)
+        for name, id, parent, before, after, asked in plan.written
     )
     last = revision if changes else plan.found
     return WriteResult(records, last, plan.ids, tuple(plan.lost), refused=plan.refused.by_index)

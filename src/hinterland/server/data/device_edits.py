@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection as AnyCollection
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
-from functools import partial
 from typing import Any
 
-from hinterland.contract.identity import Principal
 from hinterland.contract.records import Document
 from hinterland.contract.sync import Lost
 from hinterland.contract.values import is_same
@@ -24,14 +21,13 @@ class DeviceEdits:
     """The edits of one request of the device `origin`, of which `lost` were not kept. `base` is the revision of a
     record that the device had seen; None: that is not asked."""
 
-    __slots__ = ("_caller", "_created", "_origin", "_own", "_rules", "_state", "_timestamp", "lost")
+    __slots__ = ("_created", "_origin", "_own", "_rules", "_state", "_timestamp", "lost")
 
-    def __init__(self, state: State, caller: Principal, origin: str, timestamp: float, rules: RuleChecker) -> None:
+    def __init__(self, state: State, origin: str, timestamp: float, rules: RuleChecker) -> None:
         self.lost: list[Lost] = []
         self._own: dict[RecordKey, dict[str, tuple[Any, Any]]] = {}
         self._created: set[RecordKey] = set()
         self._state = state
-        self._caller = caller
         self._rules = rules
         self._origin = origin
         self._timestamp = timestamp
@@ -49,9 +45,9 @@ class DeviceEdits:
         if unseen is None:
             return body
         since, seen = unseen
-        shown: set[StoredRecord] = set()  # the states that the user could see
+        shown: dict[StoredRecord, frozenset[str]] = {}  # the states that the user could see, and what not of them
         await self._look(entry, shown, seen)
-        edit = DeviceEdit(body, self._origin, self._timestamp, old, partial(self._unreadable, entry, shown))
+        edit = DeviceEdit(body, self._origin, self._timestamp, old, shown.get)
         own = self._own.get(key, {})
         past = Past(entry.collection, edit, since._replace(has_own=since.has_own or bool(own)), seen)
         if past.names:
@@ -93,15 +89,9 @@ class DeviceEdits:
         allows = self._rules.allows
         return await allows(entry, "view", record) or await allows(entry, "list", record)
 
-    async def _look(self, entry: Entry, shown: set[StoredRecord], record: StoredRecord | None) -> None:
+    async def _look(self, entry: Entry, shown: dict[StoredRecord, frozenset[str]], record: StoredRecord | None) -> None:
         if record is not None and await self._can_see(entry, record):
-            shown.add(record)
-
-    def _unreadable(
-        self, entry: Entry, shown: AbstractSet[StoredRecord], record: StoredRecord
-    ) -> AnyCollection[str] | None:
-        """The fields that the user could not read in this state of the record; None: all of them."""
-        return entry.hidden_of(self._caller, record) if record in shown else None
+            shown[record] = await self._rules.hidden_of(entry, record) if entry.private else frozenset()
 
 
 def is_repeated(before: StoredRecord, after: StoredRecord, hidden: AbstractSet[str], sent: AbstractSet[str]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hinterland.contract.explanations import Explanation, RuleAction
+from hinterland.contract.explanations import Explanation
 from hinterland.contract.identity import Principal
 from hinterland.contract.records import Document
 from hinterland.kit.cel.explaining import refusing
@@ -16,6 +16,7 @@ from hinterland.kit.cel.typed import RELATED, Exists, Path, Typed
 from hinterland.server.data import documents
 from hinterland.server.data.asks import RuleChecker
 from hinterland.server.data.catalogue import Entry
+from hinterland.server.data.rules import Rule
 from hinterland.server.storage.protocol import Snapshot, StoredRecord
 
 _NAMES = frozenset({"record", "old", "auth"})
@@ -26,13 +27,12 @@ async def explained(
     source: Snapshot,
     entry: Entry,
     caller: Principal,
-    action: RuleAction,
+    rule: Rule | None,
     record: StoredRecord,
     instant: str,
     old: Document | None = None,
 ) -> Explanation:
-    """What the rule of `action` says of `record`, which was `old` before an update, at an instant."""
-    rule = entry.rules[action]
+    """What a rule says of `record`, which was `old` before an update, at an instant."""
     if rule is None:
         return Explanation(allowed=caller.is_admin)
     auth = caller.as_auth()

@@ -1,5 +1,5 @@
-"""What a pull sends after a change of the collections that a view's rule asks: the records that came into the view and
-those that left it, where it is known what the view was when the device pulled last.
+"""What a pull sends after a change of the collections that a view's rules ask: the records that came into the view,
+those that left it, and those that it shows otherwise, where it is known what it was when the device pulled last.
 
 That is found by undoing the log's changes of what is asked. The fingerprint in the device's cursor proves it.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 
-from hinterland.server.data.redecided import concerned_by, state_of, wanted_by
+from hinterland.server.data.redecided import concerned_by, moved_change, state_of, wanted_by
 from hinterland.server.data.related import AskedChange, AskedChanges
 from hinterland.server.data.views import Delta, View, Views, change_text, version
 from hinterland.server.storage.protocol import PAGE_BYTES, Head, LogKey, Snapshot, octets
@@ -38,9 +38,7 @@ async def moved_since(
         if concerned is None:
             return None
         for number, (key, record) in enumerate(concerned.items()):
-            was_seen = before.sees(record)
-            seen = None if was_seen is view.sees(record) else view.outcome(record, was_seen=was_seen)
-            if seen is not None:
+            if (seen := moved_change(before, view, record)) is not None:
                 found[key] = change_text(seen, view.name, Delta(*key, revision, None, None))
             await pause(number, len(concerned))
     return [*found.values()] if sum(map(octets, found.values())) <= PAGE_BYTES else None

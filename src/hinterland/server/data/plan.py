@@ -97,7 +97,7 @@ class Plan:
             state.transaction, request.caller, instant, self._staged, locks=True, skips_rules=skips
         )
         self._records = PlanRecords(request, state, self._staged, self._rules, instant)
-        self._edits = DeviceEdits(state, request.caller, request.origin, self.timestamp, self._rules)
+        self._edits = DeviceEdits(state, request.origin, self.timestamp, self._rules)
         self._created: dict[str, list[RecordKey]] = {}
 
     @property
@@ -147,6 +147,9 @@ class Plan:
                 if self._is_given_up():
                     raise CallerLeft
         self.refused.finish()
+        if self.request.shows_records and not self.request.caller.is_admin:
+            shown, catalogue = self._records.shown, self.catalogue
+            self.written = [await shown(catalogue[written.collection], written) for written in self.written]
         return self
 
     async def _decide_or_undo(self, write: Write, index: int, base: int | None, times: Times | None) -> None:
@@ -198,9 +201,8 @@ class Plan:
 
     async def _upserted(self, entry: Entry, write: Write, form: Upsert) -> Write:
         """What an upsert is: the same write of the record that it finds, or a creation."""
-        reader = None if self._sets_all_fields else self.request.caller
         having, view = self._unique_values().having, partial(self._records.visible, entry)
-        found = await write_forms.resolved(entry, write, form, having, view, reader)
+        found = await write_forms.resolved(entry, write, form, having, view, self._records.hidden_of)
         if found.act == "create" and self._hooked.seen not in (None, ABSENT):
             raise HooksOutdated
         if found.act != "create" and is_temporary(write.id):
@@ -240,7 +242,7 @@ class Plan:
         """Whether a device creates what is there already; a record is created once in a request, however equal."""
         if key in self._records.mine or not self.origin or not await self._rules.allows(entry, "view", before):
             return False
-        hidden = frozenset() if self._sets_all_fields else entry.hidden_of(self.request.caller, before)
+        hidden = await self._records.hidden_of(entry, before)
         return is_repeated(before, after, hidden, body.keys() - self._hooked.fields)
 
     async def _check_parent(self, entry: Entry, parent: str) -> None:
@@ -255,11 +257,11 @@ class Plan:
         old = self._records.document_of(before)
         is_whole = self._form is not None and not isinstance(self._form, Upsert)
         if isinstance(self._form, JsonPatch):
-            unread = frozenset() if self._sets_all_fields else entry.hidden_of(self.request.caller, before, old)
+            unread = await self._records.hidden_of(entry, before, old)
             body = write_forms.patched_values(entry, before, unread, self._form, old)
             write = replace(write, body=body)
             changes.check_place(write)
-        hidden = self._hidden(entry, before, old, write)
+        hidden = await self._hidden(entry, before, old, write)
         asked = self._settable(entry, write, old, hidden)
         if write.act == "patch" and is_whole:
             document, errors = entry.shape.try_set(old, asked)
@@ -286,11 +288,11 @@ class Plan:
     async def _check_references(self, entry: Entry, key: RecordKey, old: Document, document: Document) -> None:
         await self._referring().check(entry, key, old, document, self._hooked.fields)
 
-    def _hidden(self, entry: Entry, record: StoredRecord, document: Document, write: Write) -> frozenset[str]:
+    async def _hidden(self, entry: Entry, record: StoredRecord, document: Document, write: Write) -> frozenset[str]:
         """The fields of the record that are hidden from the caller, as far as they matter to `write`."""
-        if self._sets_all_fields or (write.act == "patch" and entry.private.keys().isdisjoint(write.body)):
+        if write.act == "patch" and entry.private.keys().isdisjoint(write.body):
             return frozenset()
-        return entry.hidden_of(self.request.caller, record, document)
+        return await self._records.hidden_of(entry, record, document)
 
     def _settable(self, entry: Entry, write: Write, old: Document, hidden: frozenset[str]) -> Document:
         return write.body if self._sets_all_fields else access.settable(entry, write, old, hidden, self._hooked)
@@ -328,7 +330,8 @@ class Plan:
         deleted, by rights that they don't have themselves."""
         entry, caller = self.catalogue[field.collection], self.request.caller
         by_rules = RuleChecker(self.state.transaction, caller, self.instant, self._staged, locks=True)
-        return field.field not in entry.hidden_of(caller, record) and await by_rules.allows(entry, "view", record)
+        is_hidden = field.field in entry.private and field.field in await by_rules.hidden_of(entry, record)
+        return not is_hidden and await by_rules.allows(entry, "view", record)
 
     # ------------------------------------------------------------ staging
 

@@ -10,7 +10,7 @@ from hinterland.contract.records import Document
 from hinterland.server.data import documents
 from hinterland.server.data.asks import RuleChecker
 from hinterland.server.data.catalogue import Entry
-from hinterland.server.data.requests import WriteRequest
+from hinterland.server.data.requests import WriteRequest, WrittenRecord
 from hinterland.server.data.staged_records import RequestStaged
 from hinterland.server.data.state import RecordKey, State
 from hinterland.server.storage.protocol import StoredRecord
@@ -26,6 +26,7 @@ class PlanRecords:
         self.mine: dict[RecordKey, StoredRecord | None] = {}
         self._caller = request.caller
         self._instant = instant  # at which rules are decided
+        self._sets_all_fields = request.caller.is_admin or request.rights.sets_all_fields
         self._skips_rules = request.caller.is_admin or request.rights.skips_rules
         self._state = state
         self._staged = staged
@@ -84,6 +85,20 @@ class PlanRecords:
         if key in self.mine or (rule is not None and any(map(self._staged, rule.asked_names))):
             return None
         return self._shared.get(key)
+
+    async def hidden_of(self, entry: Entry, record: StoredRecord, document: Document | None = None) -> frozenset[str]:
+        """The fields of a record that the request can't read or take as known."""
+        if self._sets_all_fields or not entry.private:
+            return frozenset()
+        return await self._rules.hidden_of(entry, record, document)
+
+    async def shown(self, entry: Entry, written: WrittenRecord) -> WrittenRecord:
+        """A written record with those of its fields that the caller sees by rules that ask other collections."""
+        name, id, parent, _, after, _ = written
+        record = self.mine.get((name, parent, id), after)
+        if not entry.asking or record is None:
+            return written
+        return written._replace(asked=await self._rules.asked_fields(entry, record))
 
     def keep(self, key: RecordKey, record: StoredRecord | None, document: Document) -> None:
         """Take what the request makes of a record."""

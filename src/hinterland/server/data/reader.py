@@ -48,13 +48,14 @@ def holders_of(
     return holders
 
 
+_WHOLE = Projection()
 _record = tuple.__new__  # a third of what the call of a named tuple's class costs
 
 
 class RecordPage(NamedTuple):
     """A page of records in order; `next` continues after it ("" at the end); `total` only where it was asked for.
-    Where a projection was asked for they are `texts`, each as its caller sees it, and no `records`; `cursors` go on
-    behind each, where they were asked for."""
+    Where a projection was asked for, or `wanted_of_all` has one, they are `texts`, each as its caller sees it, and no
+    `records`; `cursors` go on behind each, where they were asked for."""
 
     records: list[StoredRecord]
     next: str
@@ -175,6 +176,7 @@ class RecordReader:
         at an `instant` ("": now). `is_backward`: the last ones, those before the cursor, in the same order; then `next`
         continues before them. Costly work is shared by `asker`."""
         _check_listed(caller, entry)
+        projection = projection or wanted_of_all(entry, caller)
         limit, search = query.limit + 1, read_search(query.search) if query.search else None
         order = entry.ranked if search is not None and not query.sort else entry.order(query.sort)
         after = self.place(entry, query, more)
@@ -269,6 +271,12 @@ class RecordReader:
         return await self.storage.search(
             sql, parameters, texts, asker=asker, is_costly=is_costly, has_long_steps=has_long_steps
         )
+
+
+def wanted_of_all(entry: Entry, caller: Principal) -> Projection | None:
+    """What is wanted of records where nothing is asked for: all, as text where the database must say what the caller
+    sees of each."""
+    return _WHOLE if entry.asking and not caller.is_admin else None
 
 
 def _check_listed(caller: Principal, entry: Entry) -> None:

@@ -1,4 +1,5 @@
-"""What a change of the collections that rules ask does to live views: records come into them and leave them.
+"""What a change of the collections that rules ask does to live views: records come into them and leave them, and fields
+of records are shown and hidden.
 
 The records that it may concern are read once for all views, as they were right after the change.
 """
@@ -28,7 +29,7 @@ _Question = tuple[str, KeyField]
 
 
 def moved_by(view: View, commit: LogCommit) -> Moved | None:
-    """What a commit changes for a view in the collections that its rule asks; None: nothing."""
+    """What a commit changes for a view in the collections that its rules ask; None: nothing."""
     if view.related is None or view.related.collections.isdisjoint(commit.collections):
         return None
     return view.related.after(_asked_changes(commit, view.related.collections))
@@ -73,6 +74,14 @@ async def redecided(storage: Storage, views: Views, live: Iterable[View], commit
         after[view] = _after(views, view, moved, concerned, commit)
         await pause(number, len(found))
     return after
+
+
+def moved_change(view: View, after: View, version: Version) -> SeenChange | None:
+    """What a record that did not change is in the view that became `after`; None: what it was."""
+    was_seen, is_seen = view.sees(version), after.sees(version)
+    if was_seen is is_seen and (not is_seen or view.shown(version) == after.shown(version)):
+        return None
+    return after.outcome(version, was_seen=was_seen)
 
 
 def wanted_by(view: View, moved: Moved) -> list[tuple[KeyField, frozenset[object]]] | None:
@@ -146,8 +155,7 @@ def _after(
             if key in own:
                 continue
             own.add(key)
-            was_seen = view.sees(version)
-            if was_seen is not after.sees(version) and (seen := after.outcome(version, was_seen=was_seen)):
+            if (seen := moved_change(view, after, version)) is not None:
                 changes.append((commit.place_of(view.name, key), seen))
     commit.keep(after, changes)
     return after

@@ -1,10 +1,10 @@
-"""What a view knows of the collections that its rule asks: the records that may answer for its caller, kept in memory,
+"""What a view knows of the collections that its rules ask: the records that may answer for its caller, kept in memory,
 so that a change is decided without the database however many views there are."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -205,8 +205,9 @@ class _Answering:
 
 
 class Related:
-    """The answers to a rule's questions for one caller, as long as nothing changes in the collections that it asks; the
-    variable `RELATED`. `digest` is equal where all answers are, `identity` where they are for the same reasons."""
+    """The answers to the questions of rules for one caller, as long as nothing changes in the collections that these
+    ask; the variable `RELATED`. `digest` is equal where all answers are, `identity` where they are for the same
+    reasons."""
 
     def __init__(self, auth: object, kept: Mapping[Exists, _Answering]) -> None:
         self.auth = auth
@@ -249,19 +250,25 @@ def _forms(rule: Rule) -> tuple[QuestionForm, ...]:
     return tuple(QuestionForm(part, rule) for part in walk(rule.tree) if isinstance(part, Exists))
 
 
+def _asking(entry: Entry) -> Iterator[Rule]:
+    """The rules of what a list shows, and of which fields, that ask other collections."""
+    own = [entry.rules["list"], *[entry.private[name] for name in sorted(entry.asking)]]
+    return (rule for rule in dict.fromkeys(own) if rule is not None and rule.asks)
+
+
 async def related_to(source: Snapshot, entry: Entry, caller: Principal) -> Related | None:
-    """The answers to the questions of the list rule; None where it has none. Raises `too_costly` where too many records
-    may answer one."""
-    rule = entry.rules["list"]
-    if rule is None or not rule.asks or caller.is_admin:
+    """The answers to the questions of the list rule and of the read rules of fields; None where they have none. Raises
+    `too_costly` where too many records may answer one."""
+    questions = [] if caller.is_admin else [(rule, form) for rule in _asking(entry) for form in _forms(rule)]
+    if not questions:
         return None
     auth = caller.as_auth()
     kept: dict[Exists, _Answering] = {}
-    for form in _forms(rule):
+    for rule, form in questions:
         statement = rule.statements(form.ask).kept({"auth": auth}, MOST_KEPT + 1, is_exact=form.is_exact)
         records = [StoredRecord(*row) for row in await source.fetch(*statement)]
         if len(records) > MOST_KEPT:
-            message = f"the list rule of {entry.name} asks {form.ask.collection}, of which over {MOST_KEPT:,} records"
+            message = f"a rule of {entry.name} asks {form.ask.collection}, of which over {MOST_KEPT:,} records"
             raise Refusal("too_costly", f"{message} may answer for you; compare more of its fields with auth")
         rows: dict[LogKey, dict[str, Any]] = {}
         for record in records:

@@ -20,13 +20,15 @@ from hinterland.server.storage.system import Row, RowAct
 
 
 class WrittenRecord(NamedTuple):
-    """One record after the write that names it: None where it was deleted."""
+    """One record after the write that names it: None where it was deleted. `asked`: of its fields whose read rules ask
+    other collections, those that the caller sees, where the request `shows_records`."""
 
     collection: str
     id: RecordId
     parent: str
     before: StoredRecord | None
     after: StoredRecord | None
+    asked: frozenset[str] = frozenset()
 
 
 class Answer(NamedTuple):
@@ -196,7 +198,8 @@ class WriteRequest(NamedTuple):
     anyway. `origin` ("": none), `timestamp` and `base` come from a device. `times`, by position, are those that created
     records keep. `hooked`, by position, are the writes that before-hooks saw. `refusal`: why it is refused unless it
     already has an outcome. `forms`, by position, are those of writes that are more than their act. `is_batch`:
-    creations may have temporary ids of any form, by which later writes name their records.
+    creations may have temporary ids of any form, by which later writes name their records. `shows_records`: its answer
+    has the records as the caller sees them.
     """
 
     writes: Sequence[Write]
@@ -214,3 +217,4 @@ class WriteRequest(NamedTuple):
     forms: Mapping[int, WriteForm] = MappingProxyType({})
     on_refusal: OnRefusal = "end"
     is_batch: bool = False
+    shows_records: bool = False

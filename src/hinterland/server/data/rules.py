@@ -301,6 +301,7 @@ class RuleBook:
         record, old = record_type(collection), record_type(collection, nullable=True)
         types = {name: each.type for name, each in asked.items()}
         self._rule = Environment({"record": record, "old": old, "auth": auth}, types)
+        self._rules: dict[str, Rule] = {}  # equal ones are asked once
         self._condition = Environment({"record": record, "auth": shown_auth})
         self.kinds = record.fields
         self.condition = lru_cache(maxsize=256)(self._compile_condition)
@@ -310,7 +311,10 @@ class RuleBook:
         """A declared rule; None (administrators only) for an empty one. Raises `CelError`."""
         if not text.strip():
             return None
-        return Rule(text, check(parse(text), self._rule), self._dialect, self.known, self._tables)
+        if text not in self._rules:
+            tree = check(parse(text), self._rule)
+            self._rules[text] = Rule(text, tree, self._dialect, self.known, self._tables)
+        return self._rules[text]
 
     def _compile_condition(self, key: tuple[Any, ...]) -> Rule:
         node = Condition(key).node()

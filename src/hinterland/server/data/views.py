@@ -122,7 +122,7 @@ class View:
     """A collection as those callers see it whose `auth` has the same values where it matters.
 
     `is_costly`: its work must be counted, since it grows with texts or lists, or the caller's filter is long.
-    `related`: the answers to what its rule asks of other collections; with others it is another view.
+    `related`: the answers to what its rules ask of other collections; with others it is another view.
     """
 
     def __init__(
@@ -146,7 +146,8 @@ class View:
         self._tests = [(rule, rule.parts) for rule in self._rules]
         self._filter = self.filter = filter
         self._steps = 0 if filter is None else filter.size
-        self.is_costly = self._steps > _SIMPLE_SIZE or any(rule.is_metered for rule in self._rules)
+        asking = [rule for name in (() if caller.is_admin else entry.asking) if (rule := entry.private[name])]
+        self.is_costly = self._steps > _SIMPLE_SIZE or any(rule.is_metered for rule in (*self._rules, *asking))
         self._is_empty = (listing is None and not caller.is_admin) or not self._passes_auth()
         self.private: Mapping[str, Rule | None] = {} if caller.is_admin else entry.private
 
@@ -196,17 +197,31 @@ class View:
                         return False
         return True
 
-    def text(self, version: Version) -> RecordText:
-        """The record without the fields that are hidden."""
-        has_hidden = bool(self.private) and version.record.private is not None
-        return version.text(self._shown(version) if has_hidden else None)
+    def text(self, version: Version, meter: Meter | None = None, *, is_alone: bool = False) -> RecordText:
+        """The record without the fields that are hidden. Raises OverBudget as `sees` does."""
+        return version.text(self.shown(version, meter, is_alone=is_alone))
 
-    def _shown(self, version: Version) -> frozenset[str]:
+    def shown(self, version: Version, meter: Meter | None = None, *, is_alone: bool = False) -> frozenset[str] | None:
+        """The private fields that the view shows of the record; None: all that it has. Raises OverBudget as `sees`
+        does."""
+        if not self.private or version.record.private is None:
+            return None
         return frozenset(
             name
             for name, rule in self.private.items()
-            if rule is not None and rule.allows(version.variable(rule), self.auth)
+            if rule is not None and self._allows(rule, version, meter, is_alone=is_alone)
         )
+
+    def _allows(self, rule: Rule, version: Version, meter: Meter | None, *, is_alone: bool) -> bool:
+        if not rule.asks:
+            return rule.allows(version.variable(rule), self.auth)
+        variables = {"record": version.variable(rule), "auth": self.auth, RELATED: self.related, METER: meter}
+        try:
+            return rule.test(variables) is True
+        except OverBudget:
+            if not is_alone:
+                raise
+            return False
 
     def change(self, delta: Delta, meter: Meter | None = None, *, is_alone: bool = False) -> SeenChange | None:
         """A change as the view shows it; None where it shows the record neither before nor after.
@@ -222,7 +237,8 @@ class View:
     ) -> SeenChange | None:
         """`change` of a record of which is known whether it `was_seen` before."""
         if after is not None and self.sees(after, meter, is_alone=is_alone):
-            return SeenChange("update" if was_seen else "create", self.text(after))
+            text = self.text(after, meter, is_alone=is_alone)
+            return SeenChange("update" if was_seen else "create", text)
         if was_seen:
             return SeenChange("delete" if after is None else "left")
         return None
@@ -250,13 +266,13 @@ class Views:
         self._views: WeakValueDictionary[tuple[object, ...], View] = WeakValueDictionary()
 
     async def answered(self, source: Snapshot, view: View) -> View:
-        """The view with the answers to what its rule asks of other collections. Raises `too_costly` where too many of
+        """The view with the answers to what its rules ask of other collections. Raises `too_costly` where too many of
         their records may answer for the caller."""
         related = await related_to(source, view.entry, view.caller)
         return view if related is None else self.moved(view, related)
 
     def of(self, caller: Principal, collection: str, filter: str = "") -> View:
-        """The view of `caller`; until it is `answered`, its rule denies what it asks of other collections. Raises
+        """The view of `caller`; until it is `answered`, its rules deny what they ask of other collections. Raises
         `unknown_collection`, `invalid_query` and, for hidden fields, `forbidden`."""
         entry = self.catalogue[collection]
         rule = rule_of(entry, filtering(entry, caller, filter)) if filter.strip() else None
@@ -269,7 +285,7 @@ class Views:
         return self._known(entry, caller, rule, None)
 
     def moved(self, view: View, related: Related) -> View:
-        """The view after a change of what its rule asks."""
+        """The view after a change of what its rules ask."""
         return self._known(view.entry, view.caller, view.filter, related)
 
     def _known(self, entry: Entry, caller: Principal, rule: Rule | None, related: Related | None) -> View:

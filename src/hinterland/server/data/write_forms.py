@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from hinterland.contract import json_patch
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal, invalid
-from hinterland.contract.identity import Principal, is_record_id, is_temporary
+from hinterland.contract.identity import is_record_id, is_temporary
 from hinterland.contract.records import HEAD, Document
 from hinterland.contract.values import is_same
 from hinterland.kit import strict_json
@@ -26,6 +26,8 @@ FindHolders = Callable[[Entry, str, Any], Awaitable[Iterable[RecordKey]]]
 """The records that have a value of a unique field."""
 ViewRecord = Callable[[RecordKey], Awaitable[StoredRecord | None]]
 """A record by its key, if the caller can view it."""
+FindHidden = Callable[[Entry, StoredRecord], Awaitable[AbstractSet[str]]]
+"""The fields of a record that are hidden from the caller."""
 
 
 def _sought(entry: Entry, write: Write, by: str, value: Any) -> Any:
@@ -45,12 +47,12 @@ def _sought(entry: Entry, write: Write, by: str, value: Any) -> Any:
 
 
 async def resolved(
-    entry: Entry, write: Write, form: Upsert, having: FindHolders, view: ViewRecord, reader: Principal | None
+    entry: Entry, write: Write, form: Upsert, having: FindHolders, view: ViewRecord, hidden_of: FindHidden
 ) -> Write:
     """What an upsert is: the write of the record that it finds, or a creation. Raises `validation`.
 
-    A record that the caller can't view is not found, nor one whose field `reader` can't read (None: the caller can read
-    all): that it exists is all that a creation says of it.
+    A record that the caller can't view is not found, nor one whose field is hidden from them (`hidden_of`): that it
+    exists is all that a creation says of it.
     """
     by, value = form
     if by == "id":
@@ -58,7 +60,7 @@ async def resolved(
     sought = _sought(entry, write, by, write.body.get(by) if value is None else value)
     for key in await having(entry, by, sought):
         record = await view(key) if key[1] == write.parent else None
-        if record is not None and (reader is None or by not in entry.hidden_of(reader, record)):
+        if record is not None and by not in await hidden_of(entry, record):
             return replace(write, id=key[2])
     return replace(write, act="create")
 

@@ -46,6 +46,7 @@ async def write_batch(backend: Backend, call: Call[Batch]) -> Reply:
     answerer = _Answerer(backend.catalogue, call.caller, batch.writes, batch.returns)
     once = OnceByKey.of(call.caller, call.key, _fingerprint(call.input) if call.key else "", answerer.answer)
     request = WriteRequest(writes, call.caller, once=once, forms=forms, on_refusal="place", is_batch=True)
+    request = request._replace(shows_records=batch.returns == "record")
     outcome = await backend.commands.submit(request)
     assert outcome.answer is not None
     return Reply(msgspec.Raw(outcome.answer.body), is_replayed=outcome.replayed)
@@ -69,11 +70,11 @@ class _Answerer:
         """The results, as JSON. Raises `too_large`: in the writer, before anything is written."""
         texts: list[str] = []
         size = 0
-        for write, (name, id, _, before, after) in zip(self._writes, outcome.records, strict=True):
+        for write, (name, id, _, before, after, asked) in zip(self._writes, outcome.records, strict=True):
             status = _STATUS.get(write.act, 201 if write.act == "upsert" and before is None else 200)
             text = f'{{"status":{status},"id":{id_text(id)}'
             if self._has_records and after is not None and write.act != "delete":
-                text += f',"record":{self._entries[name].wire(self._caller, after)}'
+                text += f',"record":{self._entries[name].wire(self._caller, after, asked)}'
             texts.append(text + "}")
             size += len(text)
             if size > MAX_ANSWER_BYTES:

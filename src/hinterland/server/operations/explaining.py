@@ -7,11 +7,13 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.explanations import Explanation, RuleQuestion
 from hinterland.contract.identity import SIGNED_OUT, Principal, RecordId, new_id
 from hinterland.contract.records import Document
+from hinterland.kit.closest_first import closest_first
 from hinterland.server.auth.roles import account_of
 from hinterland.server.backend import Backend
 from hinterland.server.data import documents
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.explained_rules import explained, record_of
+from hinterland.server.data.rules import Rule
 from hinterland.server.operations.call import Call
 from hinterland.server.security.sessions import new_session
 from hinterland.server.storage.protocol import Snapshot, StoredRecord
@@ -25,14 +27,29 @@ async def explain_rule(backend: Backend, call: Call[RuleQuestion]) -> Explanatio
     instant = values.instant(backend.clock.now())
     async with backend.storage.snapshot() as snapshot:
         caller = await _caller(backend, snapshot, asked)
+        rule = _rule(entry, asked)
         if asked.action == "create":
-            return await explained(snapshot, entry, caller, "create", _draft(backend, entry, caller, asked), instant)
+            return await explained(snapshot, entry, caller, rule, _draft(backend, entry, caller, asked), instant)
         before = await _stored(snapshot, entry, asked)
+        if asked.action == "read" and asked.field not in entry.private:
+            return Explanation(allowed=True)
         if asked.action != "update":
-            return await explained(snapshot, entry, caller, asked.action, before, instant)
+            return await explained(snapshot, entry, caller, rule, before, instant)
         old = documents.document_of(before)
         after = _patched(backend, entry, before, old, asked.body)
-        return await explained(snapshot, entry, caller, "update", after, instant, documents.with_meta(before, old))
+        return await explained(snapshot, entry, caller, rule, after, instant, documents.with_meta(before, old))
+
+
+def _rule(entry: Entry, asked: RuleQuestion) -> Rule | None:
+    """The rule that is asked about. Raises `invalid_body`."""
+    if asked.action != "read":
+        if asked.field:
+            raise Refusal("invalid_body", f'field: is for the action "read", not for {asked.action}; leave it out')
+        return entry.rules[asked.action]
+    if asked.field not in entry.collection.fields:
+        known = ", ".join(closest_first(asked.field, entry.collection.fields))
+        raise Refusal("invalid_body", f"field: {entry.name} has no field {asked.field[:64]!r}; there are {known}")
+    return entry.private.get(asked.field)
 
 
 async def _caller(backend: Backend, snapshot: Snapshot, asked: RuleQuestion) -> Principal:

@@ -199,6 +199,8 @@ async def each_record(
             page = await backend.reader.page(by.caller, entry, parent, query, by.asker, instant=instant)
         for record in page.records:
             yield entry.seen(by.caller, record)
+        for text in page.texts or ():
+            yield entry.completed(msgspec.json.decode(text), frozenset(entry.private))
         if not page.next:
             return
         query = msgspec.structs.replace(query, cursor=page.next)
@@ -285,7 +287,7 @@ async def _expected_revision(
 async def _write(backend: Backend, call: Call[RecordChange], write: Write, status: int) -> Written:
     answer = _answerer(call, status)
     once = OnceByKey.of(call.caller, call.key, call.fingerprint, answer) if call.key else None
-    wanted = WriteRequest((write,), call.caller, once=once, intent=call.input.intent)
+    wanted = WriteRequest((write,), call.caller, once=once, intent=call.input.intent, shows_records=True)
     if call.input.form is not None:
         wanted = wanted._replace(forms={0: call.input.form})
     outcome = await backend.commands.submit(wanted)
@@ -298,8 +300,8 @@ def _answerer(call: Call[RecordChange], status: int) -> Callable[[WriteResult], 
     is_upsert = isinstance(call.input.form, Upsert)
 
     def answer(outcome: WriteResult) -> Answer:
-        _, _, _, before, record = outcome.records[0]
+        _, _, _, before, record, asked = outcome.records[0]
         done = 201 if is_upsert and before is None else status
-        return Answer(done, entry.wire(caller, record).encode() if record is not None else b"")
+        return Answer(done, entry.wire(caller, record, asked).encode() if record is not None else b"")
 
     return answer

@@ -20,7 +20,7 @@ from hinterland.server.data.admission import is_closed
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.documents import wire
 from hinterland.server.data.projection import Projection
-from hinterland.server.data.reader import RecordPage
+from hinterland.server.data.reader import RecordPage, wanted_of_all
 from hinterland.server.data.requests import Intent, JsonPatch, Upsert
 from hinterland.server.http import JSON, Codec, Headers, HttpAnswer, HttpRequest, caching, json_answer
 from hinterland.server.operations import records
@@ -134,6 +134,7 @@ async def view_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
     entry, parent, text = backend.catalogue.locate(path_of(request))
     conditions = preconditions(request, is_read=True) if b"if-match" in request.headers else UNCONDITIONAL
     projection = wanted_of(request) if request.scope.get("query_string") else None
+    projection = projection or wanted_of_all(entry, request.caller)
     if projection is None:
         call = Call(caller=request.caller, input=RecordAddress(entry, parent, text), preconditions=conditions)
         record = await records.view_record(backend, call)
@@ -165,7 +166,11 @@ def wanted_of(request: HttpRequest) -> Projection | None:
     """What is wanted of one record."""
     words: dict[str, str] = {}
     for name, value in request.query():
-        if name in ("fields", "expand") and words.setdefault(name, value) is not value:
+        if name not in ("fields", "expand"):
+            if request.is_alias:
+                continue
+            raise Refusal("invalid_query", f"unknown parameter {name[:64]!r}; there are fields, expand")
+        if words.setdefault(name, value) is not value:
             raise Refusal("invalid_query", f"parameter {name} appears twice; send it once")
     return parse_projection(Query(fields=words.get("fields", ""), expand=words.get("expand", "")))
 
@@ -228,11 +233,20 @@ _Write = Callable[[Backend, Call[RecordChange]], Awaitable[Written]]
 async def _change(backend: Backend, request: HttpRequest, act: Act, write: _Write) -> HttpAnswer:
     entry, parent, text = backend.catalogue.locate(path_of(request))
     conditions = preconditions(request)
+    if request.scope.get("query_string") and not request.is_alias:
+        _check_no_query(request)
     body, raw = await _body(backend, request, entry, act, conditions)
     change = RecordChange(entry, parent, body, text=text, intent=_intent(request))
     if act == "patch" and _is_json_patch(request):
         change = change._replace(body={}, form=JsonPatch(json_patch.operations(body)))
     return _written(request, entry, await write(backend, _call(request, change, raw, conditions)))
+
+
+def _check_no_query(request: HttpRequest) -> None:
+    """Raises `invalid_query` for parameters, which a write to one record does not have."""
+    for name, _ in request.query():
+        hint = "read the record to project or expand it" if name in ("fields", "expand") else "leave it out"
+        raise Refusal("invalid_query", f"unknown parameter {name[:64]!r}: {request.method} takes none; {hint}")
 
 
 async def _body(

@@ -1,0 +1,26 @@
+"""Parameters of requests for one record."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.server.api import Api, problem
+
+PATH = "/v1/records/things/t"
+
+
+@pytest.mark.parametrize(("method", "query", "words"), [
+    ("GET", "field=text", "unknown parameter 'field'; there are fields, expand"),
+    ("GET", "fields=text&_=1", "unknown parameter '_'"),
+    ("PUT", "fields=text", "unknown parameter 'fields': PUT takes none; read the record to project or expand it"),
+    ("PATCH", "expand=author", "unknown parameter 'expand': PATCH takes none; read the record"),
+    ("DELETE", "force=true", "unknown parameter 'force': DELETE takes none; leave it out"),
+])  # fmt: skip
+async def test_unknown_parameters(each_api: Api, method: str, query: str, words: str) -> None:
+    """What a request for one record does not have is refused by name, and nothing is changed."""
+    made = await each_api("PUT", PATH, json={"text": "a"}, headers=each_api.admin | {"If-None-Match": "*"})
+    assert made.status_code == 201
+    body = {} if method in ("GET", "DELETE") else {"json": {"text": "b"}}
+    answer = await each_api(method, f"{PATH}?{query}", headers=each_api.admin, **body)
+    assert words in problem(answer, 400, "invalid_query")["message"]
+    assert (await each_api("GET", f"{PATH}?fields=text", headers=each_api.admin)).json()["text"] == "a"
