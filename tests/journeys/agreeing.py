@@ -41,6 +41,27 @@ def combined(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )
 
 
+# Rules of a collection that has `team` and `owner`; some ask members (team, user, role) and friends (one, other).
+WORDS = ("ada", "ben", "red", "blue")
+ASKED = (
+    "members.exists(m, m.team == record.team && m.user == auth.id)",
+    "members.exists(m, m.user == auth.id && m.role in ['red', 'ada'] && m.team == record.team)",
+    "members.exists(m, m.team == record.id && m.user == record.owner)",
+    "members.exists(m, m.user == auth.id)",
+    "members.exists(m, m.team == 'ada/' + record.team && m.user == auth.id)",
+    "members.exists(m, m.user == auth.id && (m.team == record.team || m.role == record.owner))",
+    "members.exists(m, m.team == record.team && friends.exists(f, f.one == m.user && f.other == auth.id))",
+    "friends.exists(f, f.one == record.owner && f.other == auth.id)",
+    "members.exists(m, has(m.role) && m.team == record.team)",
+    "members.exists(m, m.team == auth.team && m.user == record.owner)",
+    "auth.team == record.team",
+    "auth.id == record.owner",
+    "record.team == 'red'",
+)
+_TESTS = st.sampled_from(ASKED)
+RULES = _TESTS | st.recursive(_TESTS, combined, max_leaves=3)
+
+
 async def stored(world: World, name: str) -> list[StoredRecord]:
     rows = await world.storage.fetch(f"SELECT {RECORD_COLUMNS} FROM {world.catalogue[name].table.name}")
     return [StoredRecord(*row) for row in rows]

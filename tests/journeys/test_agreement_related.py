@@ -28,7 +28,10 @@ from hinterland.server.storage.sqlite import SqliteStorage
 from tests.figures.scale import sized
 from tests.journeys.agreeing import (
     ADA,
+    ASKED,
     BEN,
+    RULES,
+    WORDS,
     Seen,
     by_events,
     by_expand,
@@ -36,7 +39,6 @@ from tests.journeys.agreeing import (
     by_list,
     by_read,
     by_search,
-    combined,
     ids,
     reader_of,
     served,
@@ -58,24 +60,6 @@ CALLERS = (
     msgspec.structs.replace(BEN, fields='{"team":null}'),
     SIGNED_OUT,
 )
-WORDS = ("ada", "ben", "red", "blue")
-ASKED = (
-    "members.exists(m, m.team == record.team && m.user == auth.id)",
-    "members.exists(m, m.user == auth.id && m.role in ['red', 'ada'] && m.team == record.team)",
-    "members.exists(m, m.team == record.id && m.user == record.owner)",
-    "members.exists(m, m.user == auth.id)",
-    "members.exists(m, m.team == 'ada/' + record.team && m.user == auth.id)",
-    "members.exists(m, m.user == auth.id && (m.team == record.team || m.role == record.owner))",
-    "members.exists(m, m.team == record.team && friends.exists(f, f.one == m.user && f.other == auth.id))",
-    "friends.exists(f, f.one == record.owner && f.other == auth.id)",
-    "members.exists(m, has(m.role) && m.team == record.team)",
-    "members.exists(m, m.team == auth.team && m.user == record.owner)",
-    "auth.team == record.team",
-    "auth.id == record.owner",
-    "record.team == 'red'",
-)
-TESTS = st.sampled_from(ASKED)
-RULES = TESTS | st.recursive(TESTS, combined, max_leaves=3)
 _values = st.none() | st.sampled_from(WORDS)
 
 
