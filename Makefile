@@ -58,7 +58,7 @@ crash: $(VENV)/.dev ## kill the server under load, 100 times on SQLite and 30 on
 # Three quarters of an hour, on a machine with nothing else to do; `make test` runs a small form of each.
 figures: $(VENV)/.dev ## run the reliability tests at full size (ARGS='-k streams': some of them; SEEDS=, SEED=)
 	FIGURES=1 KILLS=$(or $(KILLS),100) $(BIN)/python -m pytest -s -o faulthandler_timeout=0 tests/figures tests/journeys/test_crash.py \
-		tests/journeys/test_agreement_related.py tests/journeys/test_full_disk.py tests/journeys/test_typescript_offline.py $(ARGS)
+		tests/journeys/test_agreement_related.py tests/journeys/test_agreement_of_protocols.py tests/journeys/test_full_disk.py tests/journeys/test_typescript_offline.py $(ARGS)
 	$(if $(ARGS),,$(BIN)/python -m pytest tests/kit/cel --hypothesis-profile=thorough)
 
 .PHONY: vectors

@@ -7,11 +7,36 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from hinterland.contract.socket import RESTART
+from hinterland.kit.event_stream import Message
 from hinterland.server.app import Server
 from tests.server.protocols.asgi import Socket, Stream, ask, bearer
 
 CursorRevision = Callable[[str], int]
 """The revision at which a cursor is."""
+
+
+class HasEnded(Exception):
+    """The server has ended the connection, for its client to come back."""
+
+
+async def next_event(stream: Stream) -> Message:
+    """The next event of a stream. Raises `HasEnded`."""
+    event = await stream.next_if_any()
+    if event is None:
+        raise HasEnded
+    return event
+
+
+async def next_message(socket: Socket) -> dict[str, Any]:
+    """The next message of a socket. Raises `HasEnded`."""
+    data = await socket.raw()
+    if not data:
+        assert socket.close is not None
+        assert socket.close[0] == RESTART, socket.close
+        raise HasEnded
+    message: dict[str, Any] = json.loads(data)
+    return message
 
 
 class Follower(ABC):
@@ -36,12 +61,15 @@ class Follower(ABC):
 
     @abstractmethod
     async def read(self) -> None:
-        """Read one event."""
+        """Read one event. Raises `HasEnded`."""
 
     async def read_until(self, revision: int, revision_of: CursorRevision) -> None:
         """Read what there is up to a revision."""
         while not self.cursor or revision_of(self.cursor) < revision:
-            await self.read()
+            try:
+                await self.read()
+            except HasEnded:  # which a client takes for a lost connection
+                await self.open()
 
     async def read_again(self) -> None:
         """Have what there is now: the cursor can't be continued. What follows may be older, but is all that changed."""
@@ -80,7 +108,7 @@ class ByEvents(Follower):
         await self.stream.task
 
     async def read(self) -> None:
-        event = await self.stream.next()
+        event = await next_event(self.stream)
         assert event.event in ("ready", "commit", "position", "resync"), event
         if event.event == "resync":
             await self.read_again()
@@ -105,7 +133,10 @@ class BySocket(Follower):
         await self.socket.leave()
 
     async def read(self) -> None:
-        message = await self.socket.next()
+        message = await next_message(self.socket)
+        if message["type"] == "end":
+            assert "error" not in message, message
+            raise HasEnded
         assert message["type"] in ("snapshot", "ready", "commit", "position", "resync"), message
         if message["type"] == "resync":
             await self.read_again()
@@ -132,7 +163,7 @@ class ByGraphQLSocket(Follower):
         await self.socket.leave()
 
     async def read(self) -> None:
-        message = await self.socket.next()
+        message = await next_message(self.socket)
         assert message["type"] == "next", message
         await self.respond(message["payload"])
 
@@ -152,7 +183,7 @@ class ByGraphQLStream(Follower):
         await self.stream.task
 
     async def read(self) -> None:
-        event = await self.stream.next()
+        event = await next_event(self.stream)
         assert event.event == "next", event
         await self.respond(json.loads(event.data))
 

@@ -150,20 +150,23 @@ class Example:
     async def serve(self) -> None:
         """Have every follower read all that was written."""
         head = (await self.backend.storage.head()).revision
-        feed = self.backend.feed
-        while feed._position[0] < head:  # which may wait for its turn
-            await self.clock.advance(0.001)
-        await self.clock.advance(2 * KEEP_ALIVE)  # so that everybody is sent where it is
-        for follower in self.followers.values():
-            await follower.read_until(head, lambda cursor: self.backend.feed._cursors.read(cursor).revision)
+        revision_of = self.backend.feed._cursors.read
+        reading = asyncio.gather(
+            *[
+                follower.read_until(head, lambda cursor: revision_of(cursor).revision)
+                for follower in self.followers.values()
+            ]
+        )
+        while not reading.done():  # after a silence everybody is sent where it is
+            await self.clock.advance(0.01)
+        await reading
 
     async def expected(self, caller: str) -> Seen:
         """What the rule shows, as cel-python understands it: a collection is a list of its records."""
         known = {name: await self.rows(name) for name in ("things", "members", "friends")}
-        auth = {"id": caller, "team": TEAMS[caller]} if caller else {"id": ""}
-        variables: dict[str, Any] = {
-            "auth": json_to_cel({name: each for name, each in auth.items() if each is not None})
-        }
+        team = {} if TEAMS[caller] is None else {"team": TEAMS[caller]}
+        auth = {"id": caller, **team} if caller else None
+        variables: dict[str, Any] = {"auth": json_to_cel(auth)}
         variables |= {name: json_to_cel(known[name]) for name in ("members", "friends")}
         rule, note = oracle(self.rule), oracle(NOTE)
         shown: Seen = {}

@@ -118,11 +118,18 @@ class Stream:
         self._gone.set()
 
     async def next(self) -> Message:
-        """The next event; fails after five seconds, or where the stream ends."""
+        """The next event; fails after half a minute, or where the stream ends."""
+        event = await self.next_if_any()
+        assert event is not None, "the stream has ended"
+        return event
+
+    async def next_if_any(self) -> Message | None:
+        """The next event; None where the stream ends."""
         while not self._events:
+            if self.task.done() and self._parsed == len(self.chunks):
+                return None
             await asyncio.wait_for(self._news.wait(), 30)
             self._news.clear()
-            assert not self.task.done() or self._parsed < len(self.chunks), "the stream has ended"
             for chunk in self.chunks[self._parsed :]:
                 self._events += self._parser.feed(chunk)
             self._parsed = len(self.chunks)
