@@ -188,7 +188,7 @@ class ByGraphQLStream(Follower):
         await self.respond(json.loads(event.data))
 
 
-FOLLOWERS = {
+FOLLOWERS: dict[str, Callable[[Server, str, str, str], Follower]] = {
     "events": ByEvents, "socket": BySocket,
     "GraphQL over WebSocket": ByGraphQLSocket, "GraphQL over events": ByGraphQLStream,
 }  # fmt: skip

@@ -330,7 +330,7 @@ def some_rules(count: int) -> Callable[[Test], Test]:
     """Begin with an example of some rules, in which what shows something ends."""
 
     def decorated(test: Test) -> Test:
-        ended = [("members", [("delete", "x", {})]), "cut", ("members", [("patch", "y", {"user": "eve"})])]
+        ended: list[Any] = [("members", [("delete", "x", {})]), "cut", ("members", [("patch", "y", {"user": "eve"})])]
         for rule in ASKED[:count]:
             test = example(rule, ended)(test)
         return test
