@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from hinterland.client.exchange import Response as Response
     from hinterland.client.exchange import Send as Send
     from hinterland.client.exchange import Transport as Transport
+    from hinterland.client.graphql.cache import GraphQLCache as GraphQLCache
+    from hinterland.client.graphql.cached import FetchPolicy as FetchPolicy
+    from hinterland.client.graphql.graphql import ClientGraphQL as ClientGraphQL
+    from hinterland.client.graphql.graphql import GraphQLState as GraphQLState
+    from hinterland.client.graphql.graphql import GraphQLUpdate as GraphQLUpdate
     from hinterland.client.layers.trace import OnTrace as OnTrace
     from hinterland.client.layers.trace import Trace as Trace
     from hinterland.client.local.errors import AlreadySending as AlreadySending
@@ -50,6 +55,7 @@ if TYPE_CHECKING:
     from hinterland.client.session import SignedIn as SignedIn
     from hinterland.client.session import SignedOut as SignedOut
     from hinterland.client.session import SigningIn as SigningIn
+    from hinterland.client.socket.socket import ClientSocket as ClientSocket
     from hinterland.client.vault.file import FileVault as FileVault
     from hinterland.client.vault.memory import MemoryVault as MemoryVault
     from hinterland.client.vault.protocol import Vault as Vault
@@ -71,6 +77,9 @@ else:  # the type checker knows the names above and no others
             "hinterland.client.client": ("Client",),
             "hinterland.client.events": ("Event",),
             "hinterland.client.exchange": ("Layer", "Phase", "Request", "Response", "Send", "Transport"),
+            "hinterland.client.graphql.cache": ("GraphQLCache",),
+            "hinterland.client.graphql.cached": ("FetchPolicy",),
+            "hinterland.client.graphql.graphql": ("ClientGraphQL", "GraphQLState", "GraphQLUpdate"),
             "hinterland.client.layers.trace": ("OnTrace", "Trace"),
             "hinterland.client.local.errors": (
                 "AlreadySending",
@@ -91,6 +100,7 @@ else:  # the type checker knows the names above and no others
             "hinterland.client.options": ("Options",),
             "hinterland.client.repository": ("RecordBody", "Iteration", "Page", "RemoteRepository", "Repository"),
             "hinterland.client.session": ("AuthState", "SignedIn", "SignedOut", "SigningIn"),
+            "hinterland.client.socket.socket": ("ClientSocket",),
             "hinterland.client.vault.file": ("FileVault",),
             "hinterland.client.vault.memory": ("MemoryVault",),
             "hinterland.client.vault.protocol": ("Vault",),

@@ -24,6 +24,7 @@ from hinterland.kit.body import Body
 from hinterland.kit.clock import Clock
 
 if TYPE_CHECKING:
+    from hinterland.client.blocking_graphql import BlockingGraphQL
     from hinterland.client.blocking_socket import BlockingSocket
 
 T = TypeVar("T")
@@ -196,6 +197,13 @@ class BlockingClient:
         from hinterland.client.blocking_socket import BlockingSocket
 
         return BlockingSocket(self._thread, self.client.socket)
+
+    @property
+    def graphql(self) -> BlockingGraphQL:
+        """Queries, mutations and subscriptions of GraphQL."""
+        from hinterland.client.blocking_graphql import BlockingGraphQL
+
+        return BlockingGraphQL(self._thread, self.client.graphql)
 
     def close(self) -> None:
         """Cancel what is running, close connections, and end the thread."""

@@ -145,9 +145,13 @@ class Calls:
         """The deadline in so many seconds."""
         return self._clock.monotonic() + seconds
 
+    async def send(self, request: Request) -> Response:
+        """The answer, whatever its status."""
+        return await self._send(request)
+
     async def perform(self, request: Request) -> Response:
         """The answer, whatever it holds; one that says no is raised as a StatusError."""
-        response = await self._send(request)
+        response = await self.send(request)
         if response.is_error:
             raise error_in(response, operation=request.operation, now=self._clock.now())
         return response

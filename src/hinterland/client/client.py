@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from random import random as system_random
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
@@ -22,6 +23,7 @@ from hinterland.client.layers.trace import OnTrace, is_debugging, print_trace, t
 from hinterland.client.loop_guard import LoopGuard
 from hinterland.client.options import Options
 from hinterland.client.repository import RemoteRepository
+from hinterland.client.session import AuthState, SignedOut
 from hinterland.client.tokens import TokenKeeper
 from hinterland.client.transports.network import Network
 from hinterland.client.vault.memory import MemoryVault
@@ -33,6 +35,7 @@ from hinterland.kit.backoff import Random
 from hinterland.kit.clock import Clock, SystemClock
 
 if TYPE_CHECKING:  # loaded with the first store: most of it is SQLite
+    from hinterland.client.graphql.graphql import ClientGraphQL
     from hinterland.client.local.local import Local
     from hinterland.client.local.outbox import Outbox
     from hinterland.client.local.sync import Sync
@@ -95,6 +98,10 @@ class Client:
         self._feed = EventReader(self.calls, self.clock, random)
         self._socket_layers, self._random = above, random
         self._socket: ClientSocket | None = None
+        self._graphql: ClientGraphQL | None = None
+        self._results = None if path is None else Path(f"{path}-graphql")
+        self.auth.listen(self._on_state)
+        self.auth.followers.append(self._results_forgotten)
         self._local = None if path is None else self._local_at(path, collections, unsigned, random)
 
     @overload
@@ -161,6 +168,13 @@ class Client:
         return self._socket
 
     @property
+    def graphql(self) -> ClientGraphQL:
+        """Queries, mutations and subscriptions of GraphQL, with a cache that is kept beside the local store."""
+        if self._graphql is None:
+            self._graphql = self._open_graphql()
+        return self._graphql
+
+    @property
     def local(self) -> Local:
         """The local store: records that can be read and written without a network."""
         if self._local is None:
@@ -203,6 +217,9 @@ class Client:
                 await self._local.close()
             if self._socket is not None:
                 await self._socket.close()
+            if self._graphql is not None:
+                self._graphql.close()
+                await self._graphql.cache.close()
             await self._tokens.close()
             self._feed.close()
             await self.transport.close()
@@ -222,6 +239,25 @@ class Client:
             return self._calls(stack(self._socket_layers, send))
 
         return ClientSocket(self.calls, make_calls, self._tokens, self.clock, self._random)
+
+    def _open_graphql(self) -> ClientGraphQL:
+        from hinterland.client.graphql.cache import GraphQLCache
+        from hinterland.client.graphql.graphql import ClientGraphQL
+        from hinterland.client.graphql.kept import KeptResults
+
+        kept = None if self._results is None else KeptResults(self._results, self.url)
+        return ClientGraphQL(self.calls, self._tokens.holder, GraphQLCache(kept), self.clock, self._random)
+
+    def _on_state(self, state: AuthState) -> None:
+        """Results of a former user are forgotten, those on the disk too."""
+        if self._graphql is not None:
+            self._graphql.follow(state)
+        elif isinstance(state, SignedOut) and self._results is not None and self._results.exists():
+            self.graphql.follow(state)
+
+    async def _results_forgotten(self) -> None:
+        if self._graphql is not None:
+            await self._graphql.cache.settled()
 
     def _local_at(self, path: str, collections: Iterable[Collection], unsigned: Calls, random: Random) -> Local:
         from hinterland.client.local.accounts import sender_of

@@ -16,7 +16,8 @@ class StatusError(HinterlandError):
 
     `status` is the HTTP status, `errors` the messages by field, `details` further values for programs.
     `is_from_server`: the answer has our server's own body; else anything on the way may have given it. `is_in_doubt`:
-    one of the call's attempts may have been carried out all the same.
+    one of the call's attempts may have been carried out all the same. Of GraphQL: the `path` of the field in the
+    result, and the `data` that came in spite of the error.
     """
 
     code = "status"
@@ -41,6 +42,8 @@ class StatusError(HinterlandError):
         self.details = dict(details or {})
         self.is_from_server = is_from_server
         self.is_in_doubt = is_in_doubt
+        self.path: tuple[str | int, ...] = ()
+        self.data: Any = None
 
     @property
     def is_decided(self) -> bool:
@@ -51,7 +54,8 @@ class StatusError(HinterlandError):
     def _facts(self) -> list[str]:
         fields = [f"{name}: {'; '.join(messages)}" for name, messages in self.errors.items()]
         status = f"status {self.status}" + ("" if self.is_from_server else ", not from the server itself")
-        return [*super()._facts(), *([status] if self.status else []), *fields]
+        path = [f"at {'.'.join(map(str, self.path))}"] if self.path else []
+        return [*super()._facts(), *([status] if self.status else []), *path, *fields]
 
 
 class BadRequest(StatusError):

@@ -1,0 +1,1 @@
+"""GraphQL: documents, their results, and a cache of the records in them."""

@@ -1,0 +1,298 @@
+"""`client.graphql`: queries and mutations as calls, live results, and subscriptions."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Any, Generic, Literal, TypeVar, overload
+
+import msgspec
+
+from hinterland.client.calls import Calls
+from hinterland.client.documents import decoded
+from hinterland.client.errors import ClientClosed, ConnectionLost, HinterlandError, NotFound
+from hinterland.client.exchange import Request
+from hinterland.client.graphql.cache import GraphQLCache
+from hinterland.client.graphql.cached import FetchPolicy, plan
+from hinterland.client.graphql.documents import GraphQLDocument, GraphQLOperation, parsed
+from hinterland.client.graphql.normalizing import ResultShape
+from hinterland.client.graphql.results import OPERATION, GraphQLPayload, check, converted, error_of_payload, payload_in
+from hinterland.client.reconnecting import STEADY, WAIT_BASE, WAIT_CAP, may_pass
+from hinterland.client.session import AuthState, SignedIn, SigningIn, StateHolder
+from hinterland.kit.backoff import Random, full_jitter
+from hinterland.kit.clock import Clock
+from hinterland.kit.event_stream import EventStreamParser
+
+T = TypeVar("T")
+_SILENCE = 40.0  # seconds; the server sends something at least every 15
+_ACCEPT = "application/graphql-response+json, application/json;q=0.9"
+GraphQLVariables = Mapping[str, Any] | None
+
+
+class GraphQLState(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """A live result. `is_stale`: the server is being asked, or could not be (`error`), and `data` is what the cache
+    has."""
+
+    data: T
+    is_stale: bool = False
+    error: HinterlandError | None = None
+
+
+class GraphQLUpdate(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """What a subscription delivers. `data` is a response's; None at `resync` (the cursor can't be continued: read
+    again) and `offline` (the stream dropped and comes back). `cursor` is where to resume behind it."""
+
+    kind: Literal["next", "resync", "offline"]
+    data: T | None = None
+    cursor: str = ""
+
+
+class _Asked:
+    """A document's operation with its variables."""
+
+    def __init__(
+        self, document: str, variables: GraphQLVariables, operation: str, possible: Mapping[str, list[str]]
+    ) -> None:
+        self.document: GraphQLDocument = parsed(document)
+        self.operation: GraphQLOperation = self.document.operation(operation)
+        self.variables = dict(variables or {})
+        self.shape = ResultShape(self.document, self.operation, self.variables, possible)
+
+    def body(self, **more: Any) -> dict[str, Any]:
+        name = {"operationName": self.operation.name} if self.operation.name else {}
+        variables = {"variables": self.variables} if self.variables else {}
+        return {"query": self.document.text, **name, **variables, **more}
+
+
+class ClientGraphQL:
+    """Calls the server's `/graphql`. Results are kept in `cache`, by type and id."""
+
+    def __init__(self, calls: Calls, states: StateHolder, cache: GraphQLCache, clock: Clock, random: Random) -> None:
+        self.cache = cache
+        self._calls = calls
+        self._states = states
+        self._clock = clock
+        self._random = random
+        self._ids = itertools.count(1)
+        self._is_closed = False
+
+    @overload
+    async def __call__(
+        self, document: str, variables: GraphQLVariables = None, *, into: type[T], operation: str = ...,
+        policy: FetchPolicy = ..., optimistic: Mapping[str, Any] | None = ..., deadline: float | None = ...,
+    ) -> T: ...  # fmt: skip
+    @overload
+    async def __call__(
+        self, document: str, variables: GraphQLVariables = None, *, operation: str = ...,
+        policy: FetchPolicy = ..., optimistic: Mapping[str, Any] | None = ..., deadline: float | None = ...,
+    ) -> dict[str, Any]: ...  # fmt: skip
+    async def __call__(
+        self, document: str, variables: GraphQLVariables = None, *, into: Any = None, operation: str = "",
+        policy: FetchPolicy = "cache-first", optimistic: Mapping[str, Any] | None = None, deadline: float | None = None,
+    ) -> Any:  # fmt: skip
+        """The data of a query or mutation, as `into`, or as a dict.
+
+        A query is answered from the cache where it has everything (`cache-first`), only from there (`cache-only`, else
+        NotFound), or by the server (`network-only`; `cache-and-network` is the same here, `watch` shows both). Until a
+        mutation is answered, `optimistic` is shown as its data. Raises the errors of `client.errors` by their code,
+        with `path` and partial `data`.
+        """
+        asked = await self._asked(document, variables, operation)
+        if asked.operation.kind == "query":
+            found = self.cache.read(asked.shape)
+            decision = plan(policy, is_complete=found.is_complete)
+            if not decision.fetches:
+                if decision.reads:
+                    return converted(found.data, into)
+                raise NotFound("The cache does not have the whole result.", sent="no", operation=OPERATION)
+        return converted(await self._fetched(asked, optimistic, deadline), into)
+
+    @overload
+    def watch(
+        self,
+        document: str,
+        variables: GraphQLVariables = None,
+        *,
+        into: type[T],
+        operation: str = ...,
+        policy: FetchPolicy = ...,
+    ) -> AsyncGenerator[GraphQLState[T], None]: ...
+    @overload
+    def watch(
+        self, document: str, variables: GraphQLVariables = None, *, operation: str = ..., policy: FetchPolicy = ...
+    ) -> AsyncGenerator[GraphQLState[dict[str, Any]], None]: ...
+    async def watch(
+        self, document: str, variables: GraphQLVariables = None, *, into: Any = None, operation: str = "",
+        policy: FetchPolicy = "cache-first",
+    ) -> AsyncGenerator[GraphQLState[Any], None]:  # fmt: skip
+        """The result of a query now, and again after each change of its records, by whatever brought it.
+
+        With `cache-and-network` the cache's result comes first, and then the server's. Raises what the server refuses;
+        where there is a result in the cache, an outage is in its `error`.
+        """
+        asked = await self._asked(document, variables, operation)
+        changed, known = asyncio.Event(), frozenset[str]()
+
+        def look(keys: frozenset[str]) -> None:
+            if not known or keys & known:
+                changed.set()
+
+        stop = self.cache.watch(look)
+        try:
+            shown: Any = msgspec.UNSET
+            must_fetch, may_show = policy in ("network-only", "cache-and-network"), policy != "network-only"
+            while True:
+                self._check_open()
+                found = self.cache.read(asked.shape)
+                known = found.keys
+                must_fetch = must_fetch or not (found.is_complete or policy == "cache-only")
+                if found.is_complete and may_show and found.data != shown:
+                    shown = found.data
+                    yield GraphQLState(data=converted(shown, into), is_stale=must_fetch)
+                elif not found.is_complete and not must_fetch:
+                    raise NotFound("The cache does not have the whole result.", sent="no", operation=OPERATION)
+                if must_fetch:
+                    error = await self._refetched(asked, is_needed=not found.is_complete)
+                    found = self.cache.read(asked.shape)
+                    must_fetch, may_show, shown, known = False, True, found.data, found.keys
+                    yield GraphQLState(data=converted(shown, into), is_stale=error is not None, error=error)
+                await changed.wait()
+                changed.clear()
+        finally:
+            stop()
+
+    @overload
+    def subscribe(
+        self,
+        document: str,
+        variables: GraphQLVariables = None,
+        *,
+        into: type[T],
+        operation: str = ...,
+        cursor: str = ...,
+    ) -> AsyncGenerator[GraphQLUpdate[T], None]: ...
+    @overload
+    def subscribe(
+        self, document: str, variables: GraphQLVariables = None, *, operation: str = ..., cursor: str = ...
+    ) -> AsyncGenerator[GraphQLUpdate[dict[str, Any]], None]: ...
+    async def subscribe(
+        self,
+        document: str,
+        variables: GraphQLVariables = None,
+        *,
+        into: Any = None,
+        operation: str = "",
+        cursor: str = "",
+    ) -> AsyncGenerator[GraphQLUpdate[Any], None]:
+        """The responses of a subscription after `cursor` ("": from now on); what they bring is in the cache too.
+
+        A stream that drops comes back behind the last response, without a gap and without a double.
+        """
+        asked = await self._asked(document, variables, operation)
+        failures, is_offline = 0, False
+        while True:
+            began: float | None = None
+            try:
+                async with aclosing(self._stream(asked, cursor)) as payloads:
+                    async for payload in payloads:
+                        began = self._clock.monotonic() if began is None else began
+                        is_offline = False
+                        cursor = payload.cursor or cursor
+                        update = self._update(asked, payload, cursor, into)
+                        if update is not None:
+                            yield update
+                return
+            except HinterlandError as error:
+                if not may_pass(error):
+                    raise
+                self._check_open()
+                failures = 0 if began is not None and self._clock.monotonic() - began >= STEADY else failures
+                if not is_offline:
+                    is_offline = True
+                    yield GraphQLUpdate(kind="offline", cursor=cursor)
+                wait = max(full_jitter(failures, WAIT_BASE, WAIT_CAP, self._random), error.retry_after or 0.0)
+                failures += 1
+                await self._clock.sleep(wait)
+
+    def follow(self, state: AuthState) -> None:
+        """The session has another state."""
+        if not isinstance(state, SigningIn):
+            self.cache.leave(state.user_id if isinstance(state, SignedIn) else None)
+
+    def close(self) -> None:
+        """The client is being closed: nothing reconnects."""
+        self._is_closed = True
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise ClientClosed(operation=OPERATION)
+
+    async def _asked(self, document: str, variables: GraphQLVariables, operation: str) -> _Asked:
+        state: AuthState = self._states.state
+        await self.cache.open(state.user_id if isinstance(state, SignedIn) else "")
+        return _Asked(document, variables, operation, self.cache.possible)
+
+    async def _fetched(self, asked: _Asked, optimistic: Mapping[str, Any] | None, deadline: float | None) -> Any:
+        id = f"m{next(self._ids)}"
+        if optimistic is not None:
+            self.cache.optimistic(id, asked.shape, optimistic)
+        user = self._user()
+        try:
+            request = self._request(asked, _ACCEPT)
+            if deadline is not None:
+                request = request.replaced(deadline=self._calls.until(deadline))
+            response = await self._calls.send(request)
+            data = check(payload_in(response), response.headers.get("x-request-id", ""))
+        except BaseException:
+            self.cache.rollback(id)
+            raise
+        if user == self._user():  # else it is another's, and not for this cache
+            self.cache.write(asked.shape, data, id)
+        return data
+
+    async def _refetched(self, asked: _Asked, *, is_needed: bool) -> HinterlandError | None:
+        """Ask the server; an error that passes, where there is a result without it."""
+        try:
+            await self._fetched(asked, None, None)
+        except HinterlandError as error:
+            if is_needed or not may_pass(error):
+                raise
+            return error
+        return None
+
+    def _user(self) -> str | int:
+        state = self._states.state
+        return state.user_id if isinstance(state, SignedIn) else ""
+
+    def _request(self, asked: _Asked, accept: str, **more: Any) -> Request:
+        request = self._calls.request(OPERATION, body=asked.body(**more), headers={"accept": accept})
+        return request.replaced(is_repeatable=asked.operation.kind == "query")
+
+    async def _stream(self, asked: _Asked, cursor: str) -> AsyncGenerator[GraphQLPayload, None]:
+        request = self._request(asked, "text/event-stream", extensions={"cursor": cursor})
+        response = await self._calls.perform(request.replaced(is_stream=True, retries=0, read=_SILENCE))
+        parser = EventStreamParser()
+        try:
+            assert response.stream is not None
+            async for piece in response.stream:
+                for message in parser.feed(piece):
+                    if message.event == "complete":
+                        return
+                    yield decoded(message.data.encode(), GraphQLPayload, operation=OPERATION)
+            raise ConnectionLost(detail="the stream ended", operation=OPERATION)
+        finally:
+            await response.close()
+
+    def _update(self, asked: _Asked, payload: GraphQLPayload, cursor: str, into: Any) -> GraphQLUpdate[Any] | None:
+        if payload.errors:
+            error = error_of_payload(payload)
+            if error.code == "resync":
+                return GraphQLUpdate(kind="resync", cursor=cursor)
+            raise error
+        data = payload.data or {}
+        if payload.cursor and not any(data.values()):
+            return None  # where it begins, or a later cursor without a change
+        self.cache.write(asked.shape, data)
+        return GraphQLUpdate(kind="next", data=converted(data, into), cursor=cursor)

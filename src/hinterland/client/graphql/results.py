@@ -1,0 +1,90 @@
+"""Responses of GraphQL: their data, or their errors as the client's exceptions."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from hinterland.client.answers import class_of, error_in
+from hinterland.client.documents import decoded
+from hinterland.client.errors import InvalidResponse, StatusError
+from hinterland.client.exchange import Response
+from hinterland.contract.errors import CODES
+from hinterland.kit import validation_mismatch
+
+T = TypeVar("T")
+OPERATION = "graphql"
+
+
+class GraphQLPayload(msgspec.Struct, frozen=True):
+    """A response, as far as the client reads it."""
+
+    data: dict[str, Any] | None = None
+    errors: list[dict[str, Any]] = []
+    extensions: dict[str, Any] = {}
+
+    @property
+    def cursor(self) -> str:
+        """Where a subscription continues behind this response; "": the server does not report it."""
+        cursor = self.extensions.get("cursor")
+        return cursor if isinstance(cursor, str) else ""
+
+
+def payload_in(response: Response) -> GraphQLPayload:
+    """What a response has, whatever its status. Raises the error of one that is not GraphQL's."""
+    try:
+        payload = decoded(response.content, GraphQLPayload, operation=OPERATION)
+    except InvalidResponse:
+        if response.is_error:
+            raise error_in(response, operation=OPERATION) from None
+        raise
+    if response.is_error and not payload.errors:
+        raise error_in(response, operation=OPERATION)
+    return payload
+
+
+def check(payload: GraphQLPayload, request_id: str = "") -> dict[str, Any]:
+    """The data of a response. Raises the first of its errors, by its code; it has its `path` in the result, the `data`
+    that came in spite of it, and all errors as they came in `details["errors"]`."""
+    if payload.errors:
+        raise error_of_payload(payload, request_id)
+    if payload.data is None:
+        raise InvalidResponse(found="neither data nor errors", operation=OPERATION, request_id=request_id)
+    return payload.data
+
+
+def error_of_payload(payload: GraphQLPayload, request_id: str = "") -> StatusError:
+    """The error of a response that has some."""
+    first = payload.errors[0]
+    found = first.get("extensions")
+    extensions: dict[str, Any] = found if isinstance(found, dict) else {}
+    code, fields, path = extensions.get("code"), extensions.get("errors"), first.get("path")
+    code = code if isinstance(code, str) else "invalid_request"
+    status = CODES[code].status if code in CODES else 400
+    error = class_of(code, status)(
+        str(first.get("message", "")),
+        status=status,
+        code=code,
+        errors={str(name): [str(text) for text in texts] for name, texts in fields.items()}
+        if isinstance(fields, dict)
+        else {},
+        details={"errors": payload.errors},
+        is_from_server=True,
+        request_id=request_id,
+        operation=OPERATION,
+    )
+    error.path = tuple(path) if isinstance(path, list) else ()
+    error.data = payload.data
+    return error
+
+
+def converted(data: Any, kind: type[T] | None) -> T:
+    """Data as a `kind`; None: as it is. Raises InvalidResponse."""
+    if kind is None:
+        return data  # type: ignore[no-any-return]
+    try:
+        return msgspec.convert(data, kind)
+    except msgspec.ValidationError as error:
+        _, path, _, found = validation_mismatch.read(error)
+        raise InvalidResponse(path=f"$.data{path[1:]}", found=found, detail=str(error), operation=OPERATION) from None
