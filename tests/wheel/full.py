@@ -1,4 +1,4 @@
-"""Smoke test of the built wheel with extras: serve an app, sign up, create a record. Run by a fresh environment.
+"""Smoke test of the built wheel with extras: serve an app, sign up, create a record, load GraphiQL. Run by a fresh environment.
 
 Usage: python -m tests.wheel.full APP.py
 """
@@ -28,6 +28,7 @@ def main() -> None:
     subprocess.run([str(command), "--help"], stdout=subprocess.DEVNULL, check=True)
     with tempfile.TemporaryDirectory() as folder, ServerProcess(Path(sys.argv[1]), Path(folder) / "data") as server:
         sign_up_and_write(server.url)
+        load_page(f"{server.url}/graphql")
     print("The wheel with extras: passed")
 
 
@@ -38,6 +39,15 @@ def sign_up_and_write(url: str) -> None:
     read = call(f"{url}/v1/records/posts/{written['id']}", None, token)
     assert read == written, (read, written)
     assert {name: read[name] for name in NEW_POST} == NEW_POST, read
+
+
+def load_page(url: str) -> None:
+    """GraphiQL's page and its script are in the wheel."""
+    request = urllib.request.Request(url, headers={"Accept": "text/html"})
+    with urllib.request.urlopen(request, timeout=20) as page:
+        assert b'src="./graphql/graphiql.js"' in page.read()
+    with urllib.request.urlopen(f"{url}/graphiql.js", timeout=20) as script:
+        assert len(script.read()) > 100_000
 
 
 def call(url: str, body: dict[str, str] | None, token: str = "") -> dict[str, Any]:

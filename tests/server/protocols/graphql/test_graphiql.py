@@ -53,6 +53,13 @@ async def test_only_while_an_app_is_developed(tmp_path: Path, settings: Settings
     assert script.status == 404
 
 
+@pytest.mark.parametrize("name", ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via"])
+async def test_no_page_through_a_proxy(tmp_path: Path, name: str) -> None:
+    """A request that a proxy passed on gets no page, also where the proxy names itself as the host."""
+    page, _ = await answers(tmp_path, Settings(), is_local=True, headers={**HTML, name: "x"})
+    assert "content-security-policy" not in page.headers
+
+
 async def test_programs_get_no_page(tmp_path: Path) -> None:
     """A request that accepts any kind, or GraphQL's, is one of GraphQL."""
     for accept in ("*/*", "application/graphql-response+json"):

@@ -19,6 +19,7 @@ from hinterland.server.websocket import SOCKET, Handshake, serve_socket
 RESPONSE = "application/graphql-response+json"
 JSON = "application/json"
 STREAM = "text/event-stream"
+_FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
 _PLAIN = (b"content-type", b"text/plain; charset=utf-8")
 _ACCEPTED = re.compile(r"\s*([^;,\s]+)\s*((?:;[^,]*)?)(?:,|$)")
 _ANY = frozenset({"*/*", "application/*"})
@@ -58,7 +59,7 @@ class GraphQLEndpoint:
         if STREAM in request.header(b"accept"):
             await self._stream(request, send)
             return
-        if self._has_page and request.method in ("GET", "HEAD") and accepts_html(request):
+        if self._has_page and _is_shown(request):
             await send_answer(scope, send, page_answer())
             return
         try:
@@ -159,6 +160,12 @@ class GraphQLEndpoint:
                 raise Refusal("not_implemented", message) from error
             self._service = GraphQL(self._backend, self._trusted)
         return self._service
+
+
+def _is_shown(request: HttpRequest) -> bool:
+    """Whether a request is a browser's for the page, and of this machine: what a proxy passes on is not."""
+    is_forwarded = any(name in request.headers for name in _FORWARDED)
+    return request.method in ("GET", "HEAD") and accepts_html(request) and not is_forwarded
 
 
 def _token(request: HttpRequest) -> str:
