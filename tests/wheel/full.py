@@ -1,4 +1,6 @@
-"""Smoke test of the built wheel with extras: serve an app, sign up, create a record, load GraphiQL. Run by a fresh environment.
+"""Smoke test of the built wheel with extras: serve an app, sign up, create a record, load GraphiQL.
+
+Run by a fresh environment.
 
 Usage: python -m tests.wheel.full APP.py
 """

@@ -16,7 +16,7 @@ from hinterland.server.declaration import App
 from hinterland.server.protocols.graphql.trusted import TrustedDocuments
 from hinterland.server.settings import Settings, SettingsError
 from hinterland.server.storage.sqlite import SqliteStorage
-from tests.server.protocols.asgi import Answer, Stream, ask
+from tests.server.protocols.asgi import Answer, Socket, Stream, ask
 
 POSTS, ADD = "{ posts { title } }", 'mutation { createPost(input: {title: "One"}) { title } }'
 EVENTS = "subscription { posts { kind } }"
@@ -87,7 +87,7 @@ async def test_others_are_not(tmp_path: Path) -> None:
 
 
 async def test_subscriptions(tmp_path: Path) -> None:
-    """Documents of subscriptions are of the list too."""
+    """Documents of subscriptions, and those that are asked for on a WebSocket, are of the list too."""
     headers = {"Accept": "text/event-stream", "Host": "localhost"}
     async with (made := server(tmp_path, listed(tmp_path))).running():
         begun = ("extensions", '{"cursor": ""}')
@@ -100,6 +100,13 @@ async def test_subscriptions(tmp_path: Path) -> None:
         refused = Stream(made, "/graphql", ("query", "subscription { posts { id } }"), headers=headers)
         await refused.task
         assert b"PERSISTED_QUERY_NOT_FOUND" in b"".join(refused.chunks)
+        socket = Socket(made, "/graphql", headers={"Host": "localhost"}, subprotocol="graphql-transport-ws")
+        await socket.asked(type="connection_init")
+        answer = await socket.asked(type="subscribe", id="1", payload={"query": "{ posts { id } }"})
+        assert answer["payload"][0]["extensions"] == {"code": "PERSISTED_QUERY_NOT_FOUND"}
+        shown = await socket.asked(type="subscribe", id="2", payload={"documentId": "posts"})
+        assert shown["payload"] == {"data": {"posts": [{"title": "One"}]}}
+        await socket.leave()
 
 
 async def test_an_id_without_a_list(tmp_path: Path) -> None:

@@ -42,7 +42,6 @@ class EventConnection:
         self.token = secrets.token_urlsafe(24)
         self.caller = caller
         self.owner = caller.id or address
-        self.reserved = backend.clock.monotonic()
         self.is_open = False
         self._backend = backend
         self._service = service
@@ -141,6 +140,7 @@ class EventConnection:
         return True
 
     async def _respond(self, id: str, asked: Parameters, caller: Principal) -> bool:
+        await self._opened.wait()  # so that no response is kept for who may never come
         _, body = await self._service.respond(caller, self._address, asked, is_get=False)
         await self._write(_next(id, body))
         return True
@@ -172,15 +172,18 @@ class EventConnections:
         self._backend = backend
         self._service = service
         self._found: dict[str, EventConnection] = {}
+        self._expiries: set[asyncio.Task[None]] = set()  # which nothing else refers to
 
     def reserve(self, caller: Principal, address: str) -> str:
         """Reserve a connection; its token. Raises `rate_limited`."""
-        self._forget()
         made, settings = EventConnection(self._backend, self._service, caller, address), self._backend.settings
         most = settings.streams_per_account if caller.is_signed_in else settings.streams_per_address
         if sum(each.owner == made.owner for each in self._found.values()) >= most:
             raise Refusal("rate_limited", f"there are {most:,} connections; close one, then retry", retry_after=5)
         self._found[made.token] = made
+        expiry = asyncio.create_task(self._expire(made))
+        self._expiries.add(expiry)
+        expiry.add_done_callback(self._expiries.discard)
         return made.token
 
     async def serve(self, token: str, request: HttpRequest, send: AsgiSend) -> None:
@@ -217,18 +220,17 @@ class EventConnections:
 
     def _of(self, token: str, caller: Principal | None) -> EventConnection:
         """The connection with this token, which is the caller's. Raises `not_found`."""
-        self._forget()
         found = self._found.get(token)
         if found is None or (caller is not None and found.caller.id != caller.id):
             raise Refusal("not_found", "there is no such connection; reserve one with PUT")
         return found
 
-    def _forget(self) -> None:
-        """Forget reservations that were not opened in time."""
-        oldest = self._backend.clock.monotonic() - RESERVED_SECONDS
-        for token, each in [*self._found.items()]:
-            if not each.is_open and each.reserved < oldest:
-                self._found.pop(token).discard()
+    async def _expire(self, reserved: EventConnection) -> None:
+        """Forget a reservation that is not opened in time."""
+        await self._backend.clock.sleep(RESERVED_SECONDS)
+        if not reserved.is_open:
+            del self._found[reserved.token]
+            reserved.discard()
 
 
 async def _gone(receive: AsgiReceive) -> None:
