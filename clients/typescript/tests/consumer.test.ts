@@ -63,7 +63,7 @@ test("a component of the documentation compiles", async () => {
 
 test.each([
   ["docs/typescript.md", ["{ title: [ 'is required' ] }", "GET /v1/records/notes/1"]],
-  ["docs/typescript-live.md", ["201 Milk"]],
+  ["docs/typescript-live.md", ["201 Milk", "notes: 1", "validation [ 'createNote' ]"]],
 ])("the code of %s compiles, and runs against the README's notes", async (page, printed) => {
   const { all, ending } = blocksOf(page);
   const [, notes] = /^```python server\n(.*?)^```$/ms.exec(readFileSync(join(ROOT, "README.md"), "utf8"))!;

@@ -11,6 +11,7 @@ const { exports: entries } = JSON.parse(readFileSync(`${root}package.json`, "utf
 // that are measured together with it; the others, and packages, are left out.
 const BUDGETS = {
   ".": { bytes: 10_240, later: 0, with: [] },
+  "./graphql": { bytes: 20_480, later: 0, with: ["."] },
   "./offline": { bytes: 25_600, later: 8_704, with: ["."] },
   "./react": { bytes: 1_536, later: 0, with: [] },
   "./socket": { bytes: 15_360, later: 0, with: ["."] },

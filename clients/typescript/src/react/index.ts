@@ -5,6 +5,9 @@ import type { HinterlandError } from "../contract/errors.js";
 import type { ConnectivityState } from "../core/breaker.js";
 import type { AnyRecord, ListQuery, Page } from "../core/repository.js";
 import type { SessionState } from "../core/tokens.js";
+import type {
+  AnyVariables, Given, GraphQL, GraphQLDocument, GraphQLState, QueryOptions,
+} from "../graphql/index.js";
 
 /** A value that changes: the `state` now, and calls with each new one. */
 export interface StateStore<S> {
@@ -63,6 +66,15 @@ export function useQuery<T = AnyRecord>(
       : fetched<T>((signal) => repository.list(rest, { signal }));
   }, [source, name, key]);
   return { ...useStore<QueryResult<T>>(store), refresh };
+}
+
+/** A query of GraphQL as it changes with the cache of `api`, and asks again by `refresh`. */
+export function useGraphQL<R = any, V = AnyVariables>(
+  api: Pick<GraphQL, "watch">, document: GraphQLDocument<R, V>, ...given: Given<V, QueryOptions>
+): GraphQLState<R> & { refresh: () => void } {
+  const key = JSON.stringify(given);
+  const query = useMemo(() => api.watch(document, ...JSON.parse(key) as typeof given), [api, document, key]);
+  return { ...useStore<GraphQLState<R>>(query), refresh: query.refresh };
 }
 
 function fetched<T>(list: (signal: AbortSignal) => Promise<Page<T>>): [StateStore<QueryResult<T>>, refresh: () => void] {

@@ -5,6 +5,7 @@ import { OPERATIONS } from "../contract/operations.js";
 import { DEFAULTS } from "../core/options.js";
 import { aborting } from "../kit/aborting.js";
 import type { Clock } from "../kit/clock.js";
+import { queueFull } from "./errors.js";
 import type { ServerMessage } from "./messages.js";
 
 const MOST_AT_ONCE = 16; // of one connection: the server reads further messages later
@@ -75,7 +76,7 @@ export function socketCalls(clock: Clock, send: (message: object) => void, isRea
     const row = OPERATIONS.get(operation);
     const key = more.key || (row?.hasKey ? crypto.getRandomValues(new Uint8Array(16)).join("") : undefined);
     const id = `c${++number}`;
-    if (pending.size >= MOST_WAITING) throw failure("connect", { operation, message: "Too many calls wait for the server." });
+    if (pending.size >= MOST_WAITING) throw queueFull({ operation });
     const [ended, unlink] = aborting(signal);
     const stop = clock.after(deadline * 1000, () => ended.abort(failure("deadline", { operation })));
     try {

@@ -5,6 +5,7 @@ import type { Random } from "../kit/backoff.js";
 import { type Clock, systemClock } from "../kit/clock.js";
 import { listeners, type Listener } from "../kit/listeners.js";
 import { type Mailbox, mailbox } from "../kit/mailbox.js";
+import { closeError, queueFull } from "./errors.js";
 import { type Link, type LinkState, makeLink, socketAddress, type SocketConstructor } from "./link.js";
 
 const MOST_WAITING = 1_000; // messages, in either direction
@@ -62,7 +63,7 @@ export interface WebSocketClient<In, Out> {
   subscribe(listener: Listener<LinkState>): () => void;
   /** Open it; resolves when it is open for the first time. Rejects where it is closed before. */
   connect(): Promise<void>;
-  /** Send a message; it waits while the connection is cut. Throws `connect` where too many wait, and `closed`. */
+  /** Send a message; it waits while the connection is cut. Throws `queue_full`, and `closed`. */
   send(message: Out): void;
   /** The messages from now on, for each loop. They end with `disconnect`; a final close of the server is an error. */
   readonly messages: AsyncIterable<In>;
@@ -75,12 +76,6 @@ export interface WebSocketClient<In, Out> {
 /** Codes after which the same would happen again (RFC 6455 §7.4.1), and 44xx as GraphQL's and our servers use them. */
 export const isFinalCode = (code: number): boolean =>
   [1000, 1002, 1003, 1007, 1008, 1009, 1010].includes(code) || (code >= 4400 && code < 4500 && ![4408, 4429].includes(code));
-
-/** The error for a connection that the server closed for good. */
-export const closeError = (code: number, reason: string): HinterlandError =>
-  failure(code === 4401 ? "unauthorized" : code === 4403 ? "forbidden" : "connection_lost", {
-    detail: `closed with ${code}${reason && `: ${reason}`}`, details: { close: code, reason },
-  });
 
 /** A WebSocket at `url`; it is closed until `connect`. Throws `invalid_setting`. */
 export function webSocket<In = any, Out = In>(url: string, options: WebSocketOptions<In, Out> = {}): WebSocketClient<In, Out> {
@@ -155,7 +150,7 @@ export function webSocket<In = any, Out = In>(url: string, options: WebSocketOpt
     },
     send(message) {
       if (link.state === "disconnected") throw failure("closed", { advice: "Call connect() first." });
-      if (queue.length >= most) throw failure("connect", { message: `${most} messages wait to be sent already.` });
+      if (queue.length >= most) throw queueFull();
       queue.push(codec.encode(message));
       pump();
     },

@@ -108,7 +108,7 @@ test("at most so many messages wait to be sent, and so many to be read by a loop
   const away = made<number>({ most: 3 }, "ws://127.0.0.1:1/");
   away.connect().catch(() => {});
   for (const message of [1, 2, 3]) away.send(message);
-  expect(() => away.send(4)).toThrow(expect.objectContaining({ code: "connect", sent: "no" }));
+  expect(() => away.send(4)).toThrow(expect.objectContaining({ code: "queue_full", sent: "no" }));
 });
 
 test("a close that would happen again is final: loops and connect end with its error", async () => {
@@ -116,7 +116,7 @@ test("a close that would happen again is final: loops and connect end with its e
   await chat.connect();
   const loop = next(chat.messages, 1);
   echo.peers[0]!.close(4403, "not yours");
-  await expect(loop).rejects.toMatchObject({ code: "forbidden", details: { close: 4403, reason: "not yours" } });
+  await expect(loop).rejects.toMatchObject({ code: "connection_closed", details: { code: 4403, reason: "not yours" } });
   expect(chat.state).toBe("disconnected");
   const other = made({ isFinal: (code) => code === 3000 });
   await other.connect();

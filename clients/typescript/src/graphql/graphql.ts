@@ -1,0 +1,155 @@
+/** GraphQL of a client: queries and mutations over HTTP, subscriptions that continue after cuts. */
+
+import { failure, StatusError } from "../contract/errors.js";
+import type { Client } from "../core/client.js";
+import type { ClientResponse } from "../core/exchange.js";
+import type { CallOptions } from "../core/repository.js";
+import { type Mailbox, mailbox } from "../kit/mailbox.js";
+import type { SocketConstructor } from "../socket/link.js";
+import { anotherUser } from "../socket/subscriptions.js";
+import type { Prepared } from "./document.js";
+import { errorsIn, type GraphQLError, type SentResponse } from "./errors.js";
+import { type Asked, eventStreams, type Running, sharedSocket, type Transport } from "./live.js";
+
+const ACCEPTED = "application/graphql-response+json, application/json;q=0.9";
+const MOST_WAITING = 1_000; // responses of a loop; a slower reader continues from its cursor later
+
+/** The settings of `graphql`; all may be left out. */
+export interface GraphQLOptions {
+  /** The path below the client's address; `/graphql` by default. */
+  path?: string | undefined;
+  /** How subscriptions come: "websocket" where there is a WebSocket, else "sse" (Server-sent events). */
+  transport?: "websocket" | "sse" | undefined;
+  /** The WebSocket of the platform by default; Node 20 needs that of the package `ws`. */
+  WebSocket?: SocketConstructor | undefined;
+}
+
+/** How an operation is asked. */
+export interface OperationOptions extends CallOptions {
+  /** Return what there is and the errors, instead of throwing the first of them. */
+  partial?: boolean | undefined;
+}
+
+/** What an operation responds with. */
+export interface GraphQLResult<R = any> {
+  /** The data; null, or fields that are null, only with `errors`. */
+  readonly data: R;
+  /** Errors of fields; empty unless `partial` was asked for. */
+  readonly errors: readonly GraphQLError[];
+}
+
+/** The settings of a subscription; all may be left out. */
+export interface FollowOptions {
+  /** Continue behind the event with this cursor; from now on where it is missing. */
+  cursor?: string | undefined;
+  /** Ends it. */
+  signal?: AbortSignal | null | undefined;
+}
+
+/**
+ * An event of a subscription. "next": `data` are a response. "resync": the cursor can't be continued, so read again. "offline":
+ * the connection was cut (`reason`) and is opened again. `cursor` is where to continue; "" with servers that have none.
+ */
+export interface GraphQLEvent<R = any> {
+  /** What happened. */
+  kind: "next" | "resync" | "offline";
+  /** The response; null of other kinds. */
+  data: R;
+  /** Where to continue once the event is processed. */
+  cursor: string;
+  /** Why the connection was cut. */
+  reason: string;
+}
+
+/** Sends operations; what a response has of `__typename` beyond the document is in it too. */
+export interface Exchange {
+  /** Send a query or mutation, and return the body of the response. */
+  ask(prepared: Prepared, variables: unknown, options: CallOptions): Promise<[response: SentResponse, errors: GraphQLError[]]>;
+  follow(prepared: Prepared, variables: unknown, options: FollowOptions): AsyncGenerator<GraphQLEvent, void>;
+  close(): void;
+}
+
+export function exchange(client: Client, options: GraphQLOptions): Exchange {
+  const { auth, internals: { calls, tokens, closing } } = client;
+  const { path = "/graphql", WebSocket } = options;
+  const hasSocket = WebSocket ?? globalThis.WebSocket;
+  let transport: Transport | undefined;
+  let user: unknown;
+
+  const body = ({ text: query, name: operationName }: Prepared, variables: unknown): Asked => ({
+    query, ...(operationName && { operationName }), ...(variables ? { variables } : {}),
+  });
+
+  const userNow = () => auth.user?.id ?? "";
+  const unfollow = auth.subscribe(({ kind }) => {
+    if (kind !== "signedIn" && kind !== "signedOut") return;
+    const before = user;
+    user = userNow();
+    if (before !== undefined && before !== user) transport?.end(anotherUser);
+  });
+
+  /** A response of any status; a token that is refused is renewed once. */
+  async function posted(prepared: Prepared, json: Asked, parts: CallOptions): Promise<ClientResponse> {
+    const before = await tokens.current();
+    const send = () => calls.request("POST", path, { ...parts, json, headers: { accept: ACCEPTED }, isAnyStatus: true },
+      { name: "graphql", isRepeatable: prepared.kind === "query" });
+    const response = await send();
+    // The server refuses it in GraphQL's words, which the layer of the token does not read.
+    return response.status === 401 && before && await tokens.renewed(before) ? send() : response;
+  }
+
+  return {
+    async ask(prepared, variables, { deadline, signal }) {
+      const response = await posted(prepared, body(prepared, variables), { deadline, signal });
+      const sent: SentResponse = response.json();
+      const errors = errorsIn(sent, response.status);
+      for (const error of errors) error.operation = prepared.name ?? "graphql";
+      if (errors.length || (response.status < 400 && sent && "data" in sent)) return [sent, errors];
+      throw response.status < 400
+        ? failure("invalid_response", { path: "$", found: "no data", operation: "graphql" })
+        : new StatusError("status", { status: response.status, detail: response.text.slice(0, 300), operation: "graphql" });
+    },
+    follow(prepared, variables, { cursor = "", signal }) {
+      if (closing.aborted) throw failure("closed");
+      if (auth.state.kind !== "loading") user = userNow();
+      const isSocket = (options.transport ?? (hasSocket ? "websocket" : "sse")) === "websocket";
+      transport ??= isSocket ? sharedSocket(client, path, WebSocket) : eventStreams(client, path);
+      const leave = () => {
+        signal?.removeEventListener("abort", leave);
+        own.end();
+        box.end();
+      };
+      const box: Mailbox<GraphQLEvent> = mailbox(MOST_WAITING, () => own.resume(), leave);
+      const event = (kind: GraphQLEvent["kind"], data: any = null, reason = "") =>
+        box.put({ kind, data, cursor: running.cursor, reason });
+      const running: Running = {
+        asked: body(prepared, variables), cursor,
+        deliver({ data, errors, extensions }) {
+          if (errors?.length) return event("resync");
+          // Our server also says where it is when nothing has happened.
+          const isNothing = extensions?.cursor !== undefined
+            && Object.values(data).every((each) => Array.isArray(each) && !each.length);
+          return isNothing || event("next", data);
+        },
+        offline: ({ message }) => event("offline", null, message),
+        over: box.end,
+      };
+      const own = transport.begin(running);
+      signal?.addEventListener("abort", leave);
+      if (signal?.aborted) leave();
+      return box.values;
+    },
+    close() {
+      unfollow();
+      transport?.end(() => failure("closed"));
+      transport?.close();
+    },
+  };
+}
+
+/** The first error of a response, thrown unless what there is of it is wanted too. */
+export function resultOf<R>(data: R, errors: readonly GraphQLError[], { partial }: OperationOptions): GraphQLResult<R> {
+  if (errors.length && !(partial && data)) throw errors[0];
+  return { data, errors };
+}
+
