@@ -5,16 +5,28 @@ from __future__ import annotations
 import asyncio
 import ssl
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.client import ClientProtocol
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    InvalidMessage,
+    InvalidStatus,
+    InvalidURI,
+    ProxyError,
+)
+from websockets.frames import Frame, Opcode
+from websockets.protocol import OPEN
+from websockets.typing import Subprotocol
 
 from hinterland.client import errors
 from hinterland.client.exchange import Request, Response, SocketOffer
 from hinterland.client.transports.causes import PLAIN, connect_error, is_plain, reason_of
 from hinterland.client.transports.environment import check_proxies, proxy_failure
-
-if TYPE_CHECKING:
-    from websockets.asyncio.client import ClientConnection
 
 AGENT = "hinterland-python"
 GONE = 1006  # the connection ended without a close frame
@@ -28,13 +40,6 @@ async def dial(request: Request, offer: SocketOffer, context: ssl.SSLContext | b
 
     `context` is that of TLS (True: the system's); None: there is none. Proxies are those of the environment.
     """
-    if find_spec("websockets") is None:
-        raise errors.InvalidSetting(
-            "A WebSocket needs the package websockets, which is missing.",
-            advice="Install it with pip install 'hinterland[socket]'.",
-        )
-    from websockets.exceptions import InvalidStatus
-
     check_proxies()
     proxy = _proxy_of(request.url)
     try:
@@ -50,6 +55,33 @@ async def dial(request: Request, offer: SocketOffer, context: ssl.SSLContext | b
         raise own from error
     line = NetworkLine(connection, offer.ping)
     return Response(status=101, line=line, close=line.close)
+
+
+class LineReader(ClientProtocol):
+    """The library's reader of frames."""
+
+    def recv_frame(self, frame: Frame) -> None:
+        """Take a frame. A message that the peer broke off with a close frame is dropped: the frame is valid between
+        fragments (RFC 6455 §5.4), and is answered with its own code."""
+        if frame.opcode is Opcode.CLOSE:
+            self.current_size = None
+        super().recv_frame(frame)
+
+
+class Connection(ClientConnection):
+    """The library's connection."""
+
+    def __init__(self, protocol: ClientProtocol, **settings: Any) -> None:
+        protocol.__class__ = LineReader  # the library has no other way to choose it
+        super().__init__(protocol, **settings)
+
+
+class Dialing(connect):
+    """A handshake that follows no redirect: what may go to another address is decided elsewhere."""
+
+    def process_redirect(self, exc: Exception) -> Exception:
+        """The response is an error."""
+        return exc
 
 
 class NetworkLine:
@@ -68,8 +100,6 @@ class NetworkLine:
 
     async def receive(self) -> str | bytes:
         """The next message. Raises ConnectionClosed."""
-        from websockets.exceptions import ConnectionClosed
-
         self._awaited_since = self._loop.time()
         try:
             return await self._connection.recv()
@@ -80,9 +110,6 @@ class NetworkLine:
 
     async def send(self, message: str | bytes) -> None:
         """Send a message. Raises ConnectionClosed."""
-        from websockets.exceptions import ConnectionClosed
-        from websockets.protocol import OPEN
-
         is_open = self._connection.state is OPEN
         try:
             await self._connection.send(message)
@@ -96,8 +123,6 @@ class NetworkLine:
 
     async def _keep_alive(self, seconds: float) -> None:
         """Ping, and give a silent peer up. An app that does not read for a while is no sign of that."""
-        from websockets.exceptions import ConnectionClosed
-
         while True:
             await asyncio.sleep(seconds)
             began = self._loop.time()
@@ -115,17 +140,8 @@ class NetworkLine:
 async def _connected(
     request: Request, offer: SocketOffer, context: ssl.SSLContext | bool | None, proxy: str | None
 ) -> ClientConnection:
-    from websockets.asyncio.client import connect
-    from websockets.typing import Subprotocol
-
-    class Once(connect):
-        """Follows no redirect: what may go to another address is decided elsewhere."""
-
-        def process_redirect(self, exc: Exception) -> Exception:
-            return exc
-
     more: dict[str, Any] = {} if context is None else {"ssl": context}
-    return await Once(
+    return await Dialing(
         f"ws{request.url.removeprefix('http')}",
         additional_headers={name: value for name, value in request.headers.items() if name not in _HOP_HEADERS},
         subprotocols=[Subprotocol(name) for name in offer.subprotocols] or None,
@@ -136,6 +152,7 @@ async def _connected(
         close_timeout=_CLOSE_WITHIN,
         max_size=offer.max_bytes,
         max_queue=_MOST_WAITING,
+        create_connection=Connection,
         **more,
     )
 
@@ -159,8 +176,6 @@ def _proxy_of(url: str) -> str | None:
 
 
 def _own(error: Exception, proxy: str | None) -> errors.HinterlandError | None:
-    from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidURI, ProxyError
-
     if isinstance(error, InvalidURI):
         return errors.UnsafeRequest(detail=reason_of(error))
     if isinstance(error, ProxyError):
@@ -181,8 +196,6 @@ def _proxys(
 ) -> errors.HinterlandError:
     message, advice = "", PLAIN if is_plain(error) else ""
     if proxy is not None:
-        from urllib.parse import urlsplit
-
         parts = urlsplit(proxy)
         message, advice = proxy_failure(parts.hostname or "", parts.port or 0, is_reached=is_reached)
     return kind(message, advice=advice, detail=reason_of(error))

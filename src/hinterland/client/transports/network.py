@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hinterland.client import errors
 from hinterland.client.errors import HinterlandError
-from hinterland.client.exchange import Journal, Request, Response
+from hinterland.client.exchange import Journal, Request, Response, SocketOffer
 from hinterland.client.options import Options
 from hinterland.client.transports.causes import PLAIN, connect_error, is_plain, reason_of
 from hinterland.client.transports.environment import check_proxies, no_tls, proxy_failure, tls_context
@@ -64,9 +64,7 @@ class Network:
         """Send the request once, following no redirect."""
         scheme = request.url.partition(":")[0].lower()
         if request.offer is not None:
-            from hinterland.client.transports.lines import dial
-
-            return await dial(request, request.offer, None if scheme == "http" else self._context(scheme))
+            return await _dial()(request, request.offer, None if scheme == "http" else self._context(scheme))
         client = self._clients.get(scheme) or self._open(scheme)
         dialed = _Dialed()
         with translated(dialed):
@@ -118,6 +116,18 @@ class Network:
 
     def _timeout(self, request: Request) -> tuple[float, float, float, float]:
         return request.connect, request.read, self._options.write, self._options.pool
+
+
+def _dial() -> Callable[[Request, SocketOffer, ssl.SSLContext | bool | None], Awaitable[Response]]:
+    """What opens WebSockets, which is loaded with the first."""
+    try:
+        from hinterland.client.transports.lines import dial
+    except ModuleNotFoundError as error:
+        raise errors.InvalidSetting(
+            f"A WebSocket needs the package {error.name}, which is missing.",
+            advice="Install it with pip install 'hinterland[socket]'.",
+        ) from error
+    return dial
 
 
 def _headers(request: Request) -> dict[str, str]:

@@ -1,0 +1,45 @@
+"""A client that sends back every message of each case of a fuzzing server, on the WebSockets of the transport."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from hinterland.client.errors import HinterlandError
+from hinterland.client.exchange import Line, Request, SocketOffer
+from hinterland.client.transports.network import Network
+
+AGENT = "hinterland"
+_OFFER = SocketOffer(max_bytes=64 * 1024 * 1024, ping=60.0)
+
+
+async def opened(network: Network, url: str) -> Line:
+    """An open WebSocket."""
+    response = await network(Request(method="GET", url=url, offer=_OFFER))
+    assert response.line is not None, response
+    return response.line
+
+
+async def echo(line: Line) -> None:
+    """Send back every message, until it ends."""
+    try:
+        while True:
+            await line.send(await line.receive())
+    except HinterlandError:
+        await line.close()
+
+
+async def run(url: str) -> None:
+    """Every case of the server."""
+    network = Network()
+    counting = await opened(network, f"{url}/getCaseCount")
+    count = int(await counting.receive())
+    await counting.close()
+    for case in range(1, count + 1):
+        await echo(await opened(network, f"{url}/runCase?case={case}&agent={AGENT}"))
+    await echo(await opened(network, f"{url}/updateReports?agent={AGENT}"))
+    await network.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(run(sys.argv[1]))
