@@ -9,9 +9,9 @@ import { getOperationAST, parse } from "graphql";
 import { createClient } from "graphql-sse";
 import { createRoot } from "react-dom/client";
 
-const DOCUMENT = `# What you write here is sent to this server.
-# Headers (below) may have a token: {"authorization": "Bearer …"}
-# Ctrl+Space completes, Ctrl+Enter sends.
+const DOCUMENT = `# Ctrl+Space completes, Ctrl+Enter sends.
+# A token goes into Headers below:
+# {"authorization": "Bearer …"}
 
 query {
   __typename

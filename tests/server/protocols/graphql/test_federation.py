@@ -6,15 +6,18 @@ import json
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 import pytest
 
 from hinterland.contract.fields import Reference, Text
 from hinterland.contract.records import EVERYBODY, Collection, Rules
 from hinterland.server.app import Server
+from hinterland.server.backend import Backend
 from hinterland.server.data.reader import RecordReader
 from hinterland.server.declaration import App
+from hinterland.server.operations.call import Call
 from hinterland.server.settings import AuthSettings, Settings
 from hinterland.server.storage.protocol import Storage
 from tests.server.protocols.asgi import ask, bearer
@@ -51,10 +54,25 @@ ENTITIES = """query ($of: [_Any!]!) { _entities(representations: $of) {
   fragment of on _Entity { ... on User { name } }"""
 
 
+class Question(msgspec.Struct):
+    way: Literal["long", "short"]
+
+
+class Report(msgspec.Struct):
+    way: Literal["long", "short"]
+    parts: list[Report]
+
+
 def app(**settings: Any) -> App:
     """The app of the tests."""
     auth = AuthSettings(hash_memory_kib=8, hash_passes=1)
-    return App(collections=COLLECTIONS, settings=Settings(auth=auth, **settings))
+    made = App(collections=COLLECTIONS, settings=Settings(auth=auth, **settings))
+
+    @made.operation("reports.make", method="GET")
+    async def make(backend: Backend, call: Call[Question]) -> Report:
+        return Report(call.input.way, [])
+
+    return made
 
 
 @pytest.fixture
@@ -91,6 +109,7 @@ async def test_the_schema_composes(server: Server) -> None:
     it needs its keys."""
     install(PACKAGES)
     text = (await asked(server, "{ _service { sdl } }"))["data"]["_service"]["sdl"]
+    assert "reportsMake(way: ReportsMakeWay!): Report" in text
     done = composed(text)
     assert (done["errors"], {"title", "reviews", "author"} - {*done["fields"]}) == ([], set())
     without = composed(text.replace('type Post @key(fields: "id")', "type Post"))
