@@ -33,8 +33,8 @@ WANTED: dict[str, Any] = {
         "type": "string",
         "format": "fields",
         "maxLength": expansions.LONGEST,
-        "description": "the fields that are wanted, also of what comes along: `title,author.name`; others are left out, "
-        "required ones too",
+        "description": "the fields that are wanted, also of what comes along: `title,author.name`; others are left "
+        "out, required ones too",
     },
     "expand": {
         "type": "string",
