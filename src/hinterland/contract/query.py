@@ -117,8 +117,8 @@ def _text(value: Any) -> str:
 
 
 def names_of(text: str) -> tuple[str, ...]:
-    """The names of a list that is separated by commas."""
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+    """The names of a list that is separated by commas, with or without spaces."""
+    return tuple(name.strip(" ") for name in text.split(",") if name.strip(" "))
 
 
 def whole_number(words: Mapping[str, str], name: str, highest: int) -> int:

@@ -25,6 +25,7 @@ FUTURE_SECONDS = 60.0
 _Id = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^[A-Za-z0-9_-]{1,64}$"})]
 _FromOne = Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 1, "maximum": MAX_SAFE_INTEGER})]
 _Names = Annotated[list[str], msgspec.Meta(extra_json_schema={"minItems": 1, "maxItems": MAX_COLLECTIONS})]
+_Cursor = Annotated[str, msgspec.Meta(extra_json_schema={"format": "cursor", "description": "as the server gave it"})]
 _Writes = Annotated[list[Write], msgspec.Meta(extra_json_schema={"maxItems": MAX_WRITES})]
 
 
@@ -96,7 +97,7 @@ class Pull(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     collections: _Names
-    cursor: str = ""
+    cursor: _Cursor = ""
     limit: _FromOne = 500
     device: str = ""
 

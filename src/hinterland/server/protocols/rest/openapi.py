@@ -181,7 +181,7 @@ class _Printer:
             made += _asked(asked, required=required)
         if row.is_idempotent_by_key:
             made.append({"name": "Idempotency-Key", "in": "header", "schema": _KEY})
-        if "stale" in row.errors:
+        if "stale" in row.errors and "{id}" in row.path:
             made.append({"name": "If-Match", "in": "header", "schema": _TAG})
             if row.method == "GET":
                 made.append({"name": "If-None-Match", "in": "header", "schema": {"type": "string"}})

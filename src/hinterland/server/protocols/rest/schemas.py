@@ -33,7 +33,8 @@ WANTED: dict[str, Any] = {
         "type": "string",
         "format": "fields",
         "maxLength": expansions.LONGEST,
-        "description": "the fields that are wanted, also of what comes along: `title,author.name`",
+        "description": "the fields that are wanted, also of what comes along: `title,author.name`; others are left "
+        "out, required ones too",
     },
     "expand": {
         "type": "string",
@@ -134,8 +135,8 @@ def aggregating(collection: Collection, fields: Mapping[str, Field]) -> dict[str
 
 
 def _listed(names: Sequence[str]) -> dict[str, Any]:
-    one = f"({'|'.join(names)})"
-    return {"type": "string", "pattern": f"^({one}(,{one})*)?$", "description": "names with commas between"}
+    one = f" *({'|'.join(names)})? *"
+    return {"type": "string", "pattern": f"^{one}(,{one})*$", "description": "names with commas between"}
 
 
 def record_schemas(collection: Collection, known: Mapping[str, Field]) -> dict[str, dict[str, Any]]:
