@@ -1,6 +1,7 @@
 /** WebSockets: that of a Hinterland backend, and those of any other. */
 
 export type { SocketCall, SocketResult } from "./calls.js";
+export type { ChannelMember, ChannelMessage, ChannelOptions, ChannelUser, ChannelView, JoinedChannel } from "./channels.js";
 export type { LinkState, SocketConstructor, SocketLike } from "./link.js";
 export type { LiveQueryState, LiveState } from "./live.js";
 export type { SocketEvent } from "./messages.js";

@@ -10,6 +10,7 @@ import { objectIn } from "../kit/json.js";
 import { listeners, type Listener } from "../kit/listeners.js";
 import { type Mailbox, mailbox } from "../kit/mailbox.js";
 import { type SocketCall, socketCalls, type SocketResult } from "./calls.js";
+import { type ChannelOptions, type JoinedChannel, socketChannels } from "./channels.js";
 import { type Link, type LinkState, makeLink, socketAddress, type SocketConstructor } from "./link.js";
 import { type LiveState, liveStates } from "./live.js";
 import type { ServerMessage, SocketEvent } from "./messages.js";
@@ -63,6 +64,11 @@ export interface Socket {
     /** The records that match, now and after each change. */
     states(query?: ListQuery<T>): LiveState<T>;
   };
+  /**
+   * Join a channel until it is left, also after cuts; its members' messages have data `D`, and show a state `S`. A channel
+   * that is joined already is the same one.
+   */
+  channel<D = any, S = any>(name: string, options?: ChannelOptions<S>): JoinedChannel<D, S>;
   /** Close it; what runs ends with the error `closed`. */
   close(): void;
 }
@@ -85,11 +91,13 @@ export function socket(client: Client, options: SocketOptions = {}): Socket {
   const ready = () => isReady;
   const calls = socketCalls(clock, post, ready);
   const followed = subscriptions(clock, random, post, ready, () => "The connection was cut.");
+  const channels = socketChannels(clock, random, post, ready);
   const userNow = () => auth.user?.id ?? "";
 
   function endAll(error: () => HinterlandError) {
     calls.end(error);
     followed.end(error);
+    channels.end(error);
   }
 
   /** Tell the server who the user is. Throws what may pass, and what may not. */
@@ -122,6 +130,7 @@ export function socket(client: Client, options: SocketOptions = {}): Socket {
     stopRenewal();
     if (sent) stopRenewal = clock.after(RENEWAL, () => void welcome());
     followed.begin();
+    channels.begin();
     calls.pump();
   }
 
@@ -140,6 +149,7 @@ export function socket(client: Client, options: SocketOptions = {}): Socket {
     stopRenewal();
     calls.cut();
     followed.cut();
+    channels.cut();
   }
 
   /** A browser does not say why a handshake was refused: the same request without an upgrade does. */
@@ -165,7 +175,7 @@ export function socket(client: Client, options: SocketOptions = {}): Socket {
         void welcome();
       } else if (message.type === "authenticated" || (message.type === "error" && !message.id)) {
         answered?.(message);
-      } else if (!calls.take(message)) followed.take(message);
+      } else if (!calls.take(message) && !channels.take(message)) followed.take(message);
     },
     lost(_code, _reason, wasOpen) {
       cut();
@@ -236,6 +246,10 @@ export function socket(client: Client, options: SocketOptions = {}): Socket {
         states: (query?: ListQuery<T>) => liveStates(() => list(query), (listener, ended) =>
           own.follow(path, { snapshot: false }, listener, ended)),
       };
+    },
+    channel(name, given) {
+      open();
+      return channels.join(name, given);
     },
     close() {
       if (isClosed) return;

@@ -1,7 +1,8 @@
-"""An app for the tests of the local store: every merge policy, integer ids, records below records, and private ones."""
+"""An app for the tests of the clients: every merge policy, integer ids, records below records, private ones, channels."""
 
 from __future__ import annotations
 
+from hinterland import Channel
 from hinterland.contract import EVERYBODY, Collection, Integer, Json, List, Rules, Text
 from hinterland.server import App, AuthSettings, Settings
 
@@ -30,6 +31,10 @@ app = App(
             fields={"text": Text(required=True), "owner": Text(fill="auth.id")},
             rules=Rules(list=OWN, view=OWN, create=OWN, update=OWN, delete=OWN),
         ),
+    ],
+    channels=[
+        Channel("room/{id}", join="true", send="channel.id != 'quiet'", history=5, shows=("name",)),
+        Channel("own/{id}", join="auth.id == channel.id", send="true"),
     ],
     settings=Settings(auth=AuthSettings(password_min_length=6)),
 )
