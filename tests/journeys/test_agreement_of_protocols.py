@@ -65,9 +65,10 @@ _CHANGES = st.lists(
     ),
     max_size=4,
 )
-# Memberships show something before the first step; in each example one ends, and connections are cut.
+# Memberships show something before the first step; in each example they end while everybody follows live, and after the
+# connections were cut.
 STEPS = st.tuples(_CHANGES, _ENDS, _CHANGES, _ENDS, _CHANGES).map(
-    lambda drawn: [*drawn[0], drawn[1], "cut", *drawn[2], drawn[3], *drawn[4]]
+    lambda drawn: [*drawn[0], "read", drawn[1], "read", *drawn[2], "cut", drawn[3], *drawn[4]]
 )
 FIRST: tuple[tuple[str, list[tuple[str, str, dict[str, Any]]]], ...] = (
     ("places", [("create", "h", {})]),
@@ -330,7 +331,8 @@ def some_rules(count: int) -> Callable[[Test], Test]:
     """Begin with an example of some rules, in which what shows something ends."""
 
     def decorated(test: Test) -> Test:
-        ended: list[Any] = [("members", [("delete", "x", {})]), "cut", ("members", [("patch", "y", {"user": "eve"})])]
+        left, kept = ("delete", "x", {}), ("patch", "y", {"user": "eve"})
+        ended: list[Any] = [("members", [left]), "read", "cut", "read", ("members", [kept])]
         for rule in ASKED[:count]:
             test = example(rule, ended)(test)
         return test
