@@ -331,8 +331,8 @@ def some_rules(count: int) -> Callable[[Test], Test]:
     """Begin with an example of some rules, in which what shows something ends."""
 
     def decorated(test: Test) -> Test:
-        left, kept = ("delete", "x", {}), ("patch", "y", {"user": "eve"})
-        ended: list[Any] = [("members", [left]), "read", "cut", "read", ("members", [kept])]
+        ends: list[Any] = [("members", [("delete", "x", {})]), ("members", [("patch", "y", {"user": "eve"})])]
+        ended = [ends[0], "read", "cut", "read", ends[1]]
         for rule in ASKED[:count]:
             test = example(rule, ended)(test)
         return test
