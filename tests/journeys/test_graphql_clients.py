@@ -21,7 +21,7 @@ from tests.support.server import ServerProcess
 
 pytestmark = pytest.mark.slow
 
-PACKAGES = Path(__file__).with_name("packages")
+PACKAGES = Path(__file__).parents[1] / "server" / "protocols" / "graphql" / "packages"
 WITHIN = 60.0  # seconds for a client
 APP_FILE = """
 from hinterland.contract.fields import Text
