@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,15 @@ async def test_programs_get_no_page(tmp_path: Path) -> None:
         answer, _ = await answers(tmp_path, Settings(), is_local=True, headers={"Accept": accept, "Host": "localhost"})
         assert answer.status == 400
         assert "query is missing" in answer.json["errors"][0]["message"]
+
+
+async def test_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the library is not installed, the page is an error that names the extra, and the server runs."""
+    monkeypatch.delitem(sys.modules, "hinterland.server.protocols.graphql.service", raising=False)
+    monkeypatch.setitem(sys.modules, "graphql", None)
+    page, _ = await answers(tmp_path, Settings(), is_local=True)
+    assert page.status == 501
+    assert "the extra 'graphql'" in page.json["errors"][0]["message"]
 
 
 async def test_files(tmp_path: Path) -> None:

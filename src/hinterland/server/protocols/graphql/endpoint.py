@@ -60,7 +60,7 @@ class GraphQLEndpoint:
             await self._stream(request, send)
             return
         if self._has_page and _is_shown(request):
-            await send_answer(scope, send, page_answer())
+            await send_answer(scope, send, self._page())
             return
         try:
             media = _media(request.header(b"accept"))
@@ -142,6 +142,13 @@ class GraphQLEndpoint:
     async def _from_body(self, request: HttpRequest) -> Parameters:
         value, _ = await request.json_object(self._backend.settings.max_body_bytes)
         return asked_of(value)
+
+    def _page(self) -> HttpAnswer:
+        try:
+            self._graphql()  # without which there is nothing to ask
+        except Refusal as refusal:
+            return _refused(refusal, JSON)
+        return page_answer()
 
     def _events(self) -> Any:
         if self._connections is None:

@@ -222,7 +222,8 @@ class EventConnections:
         """The connection with this token, which is the caller's. Raises `not_found`."""
         found = self._found.get(token)
         if found is None or (caller is not None and found.caller.id != caller.id):
-            raise Refusal("not_found", "there is no such connection; reserve one with PUT")
+            message = "there is no such connection, or it is of another server process; reserve one with PUT"
+            raise Refusal("not_found", message)
         return found
 
     async def _expire(self, reserved: EventConnection) -> None:
