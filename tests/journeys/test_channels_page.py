@@ -13,7 +13,10 @@ from tests.support.server import ServerProcess
 
 async def test_the_page(tmp_path: Path) -> None:
     """The page's app is served, and its client sends a message that those who join later find."""
-    app, client = blocks("docs/channels.md", "python")
+    app, broadcast, client = blocks("docs/channels.md", "python")
+    made: dict[str, Any] = {"__name__": "builtins"}
+    await run_python(broadcast, made, "")
+    assert callable(made["close_room"])
     file = tmp_path / "chat.py"
     file.write_text(app.text)
     names: dict[str, Any] = {"__name__": "page"}

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hinterland.server.hooks import BeforeWrite as BeforeWrite
     from hinterland.server.hooks import Refuse as Refuse
     from hinterland.server.operations.call import Call as Call
+    from hinterland.server.operations.channels import broadcast as broadcast
     from hinterland.server.operations.records import ADMINISTRATOR as ADMINISTRATOR
     from hinterland.server.operations.records import each_record as each_record
     from hinterland.server.operations.records import write_records as write_records
@@ -30,6 +31,7 @@ else:  # the type checker knows the names above and no others
             "hinterland.server.declaration": ("App",),
             "hinterland.server.hooks": ("AfterWrite", "BeforeWrite", "Refuse"),
             "hinterland.server.operations.call": ("Call",),
+            "hinterland.server.operations.channels": ("broadcast",),
             "hinterland.server.operations.records": ("ADMINISTRATOR", "each_record", "write_records"),
             "hinterland.server.settings": ("AuthSettings", "Settings", "from_environment"),
         },

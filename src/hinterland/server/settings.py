@@ -33,7 +33,7 @@ _LEAST_AUTH = {
 _LEAST = {
     "request_seconds": 0.001, "max_body_bytes": 1, "max_record_bytes": 1, "log_days": 0, "answer_days": 0,
     "hook_seconds": 0.001, "stream_buffer": 1, "streams_per_account": 1, "streams_per_address": 1,
-    "keep_alive_seconds": 0.001, "socket_message_bytes": 1_024,
+    "keep_alive_seconds": 0.001, "socket_message_bytes": 1_024, "socket_messages_per_second": 1,
     "channels_per_socket": 0, "channel_members": 1, "channel_message_bytes": 256, "channel_state_bytes": 4,
     "channel_lease_seconds": 0.1,
 }  # fmt: skip
@@ -105,7 +105,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     addresses whose X-Forwarded-For is believed. `stream_buffer`: how many events a slow subscriber may be behind.
     `streams_per_account`, `streams_per_address`: how many streams one account may have open at once on one server
     process, and all those together who are not signed in at one address. `keep_alive_seconds`: the longest silence on a
-    stream or a socket. `socket_message_bytes`: the largest message that a socket takes. `channels_per_socket`: how many
+    stream or a socket. `socket_message_bytes`: the largest message that a socket takes. `socket_messages_per_second`:
+    how many messages of a socket are read in a second, after twice as many at once. `channels_per_socket`: how many
     channels a socket may have joined. `channel_members`: how many members a channel with presence has at most.
     `channel_message_bytes`, `channel_state_bytes`: the largest message of a channel, and state of a member, as JSON.
     `channel_lease_seconds`: how long after a server process died its members have left, at the latest. `static`: the
@@ -132,6 +133,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     streams_per_address: int = 1_000
     keep_alive_seconds: float = 15.0
     socket_message_bytes: int = 1024 * 1024
+    socket_messages_per_second: int = 50
     channels_per_socket: int = 100
     channel_members: int = 1_000
     channel_message_bytes: int = 64 * 1024

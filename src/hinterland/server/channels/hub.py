@@ -14,7 +14,7 @@ from hinterland.contract.identity import Principal
 from hinterland.contract.values import instant
 from hinterland.kit.clock import Clock
 from hinterland.server.channels import relay
-from hinterland.server.channels.declared import ChannelBook
+from hinterland.server.channels.declared import ChannelBook, NamedChannel
 from hinterland.server.channels.events import (
     ChannelEvent,
     PlacedEvents,
@@ -54,7 +54,7 @@ class ChannelHub:
         self._relay: Relay = (
             SharedRelay(storage, clock, settings.channel_lease_seconds, self._own_entries, self._miss)
             if storage.has_other_writers
-            else LocalRelay(storage)
+            else LocalRelay(storage, clock)
         )
         self._relay.deliver = self._deliver
         self._rooms = Rooms(clock, self._relay.load)
@@ -110,19 +110,29 @@ class ChannelHub:
     async def send(self, seat: Seat, event: str, data: object, *, keep: bool) -> int:
         """Send a message to the others; its number where it is kept, else 0. Raises `forbidden`, `unauthorized`,
         `validation`, `too_large` and `unavailable`."""
-        if not 1 <= len(event) <= _MOST_EVENT:
-            raise invalid({"event": [f"must be a text of 1 to {_MOST_EVENT} characters"]})
+        _check_event(event)
         await self._check_send(seat)
+        account = str(seat.caller.id)
+        return await self._submit(seat.channel, event, data, keep, seat.member, seat.user, account)
+
+    async def broadcast(self, name: str, event: str, data: object, *, keep: bool) -> int:
+        """Send a message of the app itself to all members of a channel; its number where it is kept, else 0. Raises
+        what `send` does, and `not_found`."""
+        _check_event(event)
+        return await self._submit(self._book.of(name), event, data, keep, "", "null", "")
+
+    async def _submit(
+        self, channel: NamedChannel, event: str, data: object, keep: bool, member: str, user: str, account: str
+    ) -> int:
         now = self._clock.now()
-        body = message_body(seat.channel.name, event, data, seat.user, seat.member, instant(now))
-        if len(body) - len(seat.user) > self._settings.channel_message_bytes:
+        body = message_body(channel.name, event, data, user, member, instant(now))
+        if len(body.encode()) - len(user.encode()) > self._settings.channel_message_bytes:
             most = self._settings.channel_message_bytes
             raise Refusal("too_large", f"a message of a channel has at most {most:,} bytes; make it smaller")
-        declared = seat.channel.rules.declared
+        declared = channel.rules.declared
         kept = declared.history if keep else 0
         until = now + declared.history_days * _DAY if kept else 0.0
-        account = str(seat.caller.id) if kept else ""
-        sent = ChannelEvent("message", seat.channel.name, seat.member, body, kept, account, until)
+        sent = ChannelEvent("message", channel.name, member, body, kept, account if kept else "", until)
         return (await self._relay.submit(sent)).seq
 
     async def change(self, seat: Seat, state: object) -> None:
@@ -153,7 +163,7 @@ class ChannelHub:
             async with self._storage.snapshot() as snapshot:
                 now = instant(self._clock.now())
                 seat.may_send = await seat.channel.allows("send", snapshot, seat.caller, now)
-        await self._rights.reach()
+        await self._rights.reach_now()
         if seat.refusal is not None:
             raise seat.refusal
         if not seat.may_send:
@@ -264,6 +274,11 @@ class ChannelHub:
             for seat in seats
             if seat.channel.rules.declared.presence
         ]
+
+
+def _check_event(event: str) -> None:
+    if not 1 <= len(event) <= _MOST_EVENT:
+        raise invalid({"event": [f"must be a text of 1 to {_MOST_EVENT} characters"]})
 
 
 def _ignored(done: asyncio.Future[ChannelEvent]) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+from hinterland.kit.clock import Clock
 from hinterland.server.channels import relay
 from hinterland.server.channels.events import ChannelEvent, PlacedEvents
 from hinterland.server.channels.relay import RoomState, Submission, SubmissionQueue
 from hinterland.server.storage.protocol import Storage
+
+_RETRY_SECONDS = 1.0
 
 
 async def _nothing(placed: PlacedEvents) -> None:
@@ -17,9 +20,10 @@ async def _nothing(placed: PlacedEvents) -> None:
 class LocalRelay:
     """Who is there is known to this process alone; only messages that are kept are written."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, clock: Clock) -> None:
         self.deliver: relay.DeliverPlaced = _nothing
         self._storage = storage
+        self._clock = clock
         self._queue = SubmissionQueue()
         self._position = 0
         self._task: asyncio.Task[None] | None = None
@@ -67,10 +71,11 @@ class LocalRelay:
                 events = [event for event, _ in submissions]
         placed = PlacedEvents(self._position + 1, events)
         self._position += len(events)
-        try:
-            await self.deliver(placed)
-        except Exception as error:
-            relay.log.exception("what happened in channels could not be delivered")
-            relay.refuse(submissions, error)
-        else:
-            relay.settle(submissions, events)
+        while True:
+            try:
+                await self.deliver(placed)
+                break
+            except Exception as error:  # whether members still may be there can't be asked now
+                relay.log.warning("channels wait, since the database can't be read: %s", error)
+                await self._clock.sleep(_RETRY_SECONDS)
+        relay.settle(submissions, events)

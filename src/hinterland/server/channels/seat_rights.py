@@ -149,16 +149,19 @@ class SeatRights:
                 self._is_dirty = True
                 raise
 
+    async def reach_now(self) -> None:
+        """Look at all that was written until now, by whichever process."""
+        self._is_dirty = self._is_dirty or (self._storage.has_other_writers and bool(self._places))
+        await self.reach()
+
     def _is_behind(self, revision: int) -> bool:
         return self._is_dirty or (self._position is not None and revision > self._position)
 
     async def _read(self) -> None:
         while self._position is not None:
             page = await self._storage.log(self._position, _PAGE, collections=self._seats)
-            head = await self._storage.head() if not page else None
-            if head is not None and head.retention_floor > self._position:
+            if page and page[0].revision != self._position + 1:  # the log no longer has what is between
                 self._doubted.update(dict.fromkeys(self._places))
-                self._position = head.revision
             for entry in page:
                 self._doubted.update(dict.fromkeys(self._concerned(entry)))
             if page and self._position is not None:

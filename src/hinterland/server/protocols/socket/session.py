@@ -31,7 +31,6 @@ from hinterland.server.websocket import SocketClosed, SocketMessage, WebSocket
 log = logging.getLogger("hinterland.socket")
 MOST_CALLS = 16  # at once; further messages are read when one of them is answered
 MOST_FOLLOWED = 100
-A_SECOND, BURST = 50.0, 100.0  # messages; those beyond are read later
 _LIST = "records.list"
 _Page = dict[str, msgspec.Raw]
 _AskedMessage = (
@@ -43,7 +42,7 @@ _KINDS = "auth, ping, call, subscribe, unsubscribe, join, send, state or leave"
 class Pacer:
     """Lets messages through at `rate` a second, after `burst` at once."""
 
-    def __init__(self, clock: Clock, rate: float = A_SECOND, burst: float = BURST) -> None:
+    def __init__(self, clock: Clock, rate: float, burst: float) -> None:
         self._clock = clock
         self._rate = rate
         self._burst = burst
@@ -73,7 +72,8 @@ class SocketSession:
         self._address = caller_address(backend, request)
         self._socket = socket
         self._is_packed = dict(request.query()).get("format") == "msgpack"
-        self._pacer = Pacer(backend.clock)
+        rate = backend.settings.socket_messages_per_second
+        self._pacer = Pacer(backend.clock, rate, 2 * rate)
         self._calls = asyncio.Semaphore(MOST_CALLS)
         self._tasks: set[asyncio.Task[None]] = set()
         self._followed: dict[str, asyncio.Task[None]] = {}
