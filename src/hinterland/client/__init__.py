@@ -55,6 +55,9 @@ if TYPE_CHECKING:
     from hinterland.client.session import SignedIn as SignedIn
     from hinterland.client.session import SignedOut as SignedOut
     from hinterland.client.session import SigningIn as SigningIn
+    from hinterland.client.socket.channels import ChannelNote as ChannelNote
+    from hinterland.client.socket.channels import ChannelRoom as ChannelRoom
+    from hinterland.client.socket.channels import PresentMember as PresentMember
     from hinterland.client.socket.socket import ClientSocket as ClientSocket
     from hinterland.client.vault.file import FileVault as FileVault
     from hinterland.client.vault.memory import MemoryVault as MemoryVault
@@ -100,6 +103,7 @@ else:  # the type checker knows the names above and no others
             "hinterland.client.options": ("Options",),
             "hinterland.client.repository": ("RecordBody", "Iteration", "Page", "RemoteRepository", "Repository"),
             "hinterland.client.session": ("AuthState", "SignedIn", "SignedOut", "SigningIn"),
+            "hinterland.client.socket.channels": ("ChannelNote", "ChannelRoom", "PresentMember"),
             "hinterland.client.socket.socket": ("ClientSocket",),
             "hinterland.client.vault.file": ("FileVault",),
             "hinterland.client.vault.memory": ("MemoryVault",),

@@ -8,6 +8,7 @@ from typing import Any, Generic, Self, TypeVar, Unpack, overload
 
 from hinterland.client.blocking_thread import BlockingRepository, LoopThread
 from hinterland.client.events import Event
+from hinterland.client.socket.channels import ChannelNote, ChannelRoom, PresentMember
 from hinterland.client.socket.socket import ClientSocket
 from hinterland.client.websocket import WebSocketClient, WebSocketSettings
 from hinterland.contract.operations import Method
@@ -65,6 +66,43 @@ class BlockingSocket:
     def subscribe(self, collections: str | Sequence[str], **words: Any) -> Iterator[Event]:
         """A page of a collection, and then what happens, with the arguments of `ClientSocket.subscribe`."""
         return self._thread.iterate(self._socket.subscribe(collections, **words))
+
+    def join(self, channel: str, *, state: Any = None, history: int | None = None) -> BlockingRoom:
+        """Join a channel."""
+        joined = self._socket.join(channel, state=state, history=history)
+        return BlockingRoom(self._thread, self._thread.run(joined))
+
+
+class BlockingRoom:
+    """A channel that is joined; see `hinterland.client.ChannelRoom`."""
+
+    def __init__(self, thread: LoopThread, room: ChannelRoom) -> None:
+        self._thread = thread
+        self._room = room
+
+    @property
+    def members(self) -> dict[str, PresentMember]:
+        """Those who are there."""
+        return self._room.members
+
+    def send(self, event: str, data: Any = None, *, keep: bool = True) -> int:
+        """Send a message to the other members. Its number; 0: it is not kept."""
+        return self._thread.run(self._room.send(event, data, keep=keep))
+
+    def notify(self, event: str, data: Any = None) -> None:
+        """Send a message that is for those who are there now."""
+        self._thread.run(self._room.notify(event, data))
+
+    def change(self, state: Any) -> None:
+        """Change what the others see of this member."""
+        self._thread.run(self._room.change(state))
+
+    def leave(self) -> None:
+        """Leave the channel."""
+        self._thread.run(self._room.leave())
+
+    def __iter__(self) -> Iterator[ChannelNote]:
+        return self._thread.iterate(self._room)
 
 
 class BlockingWebSocketClient(Generic[M]):

@@ -12,11 +12,15 @@ from tests.client.local.conftest import next_of
 from tests.support.server import ServerProcess
 
 APP = """
+from hinterland.contract.channels import Channel
 from hinterland.contract.fields import Text
 from hinterland.contract.records import EVERYBODY, Collection
 from hinterland.server.declaration import App
 
-app = App(collections=[Collection(name="notes", fields={"text": Text(required=True)}, rules=EVERYBODY)])
+app = App(
+    collections=[Collection(name="notes", fields={"text": Text(required=True)}, rules=EVERYBODY)],
+    channels=[Channel("room/{id}", join="true", send="true", history=5)],
+)
 """
 WRITES, KILLS = 60, 2
 
@@ -71,6 +75,13 @@ def test_without_an_event_loop(tmp_path: Path) -> None:
         events = client.socket.subscribe("notes")
         assert [item["text"] for item in next(events).items] == ["one"]
         assert next(events).kind == "ready"
+        room = client.socket.join("room/1", state="here")
+        room.change("there")
+        room.notify("typing")
+        assert room.send("said", "Hi") == 1
+        assert next(iter(room)).kind == "joined"
+        assert [member.state for member in room.members.values()] == ["here"]
+        room.leave()
         known = [client.socket.is_connected]
         client.socket.disconnect()
         assert [*known, client.socket.is_connected] == [True, False]

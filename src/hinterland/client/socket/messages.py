@@ -38,6 +38,7 @@ class Arrival(msgspec.Struct, frozen=True):
     revision: int = 0
     changes: list[ChangeEvent] = []
     reason: str = ""
+    channel: str = ""
     items: list[dict[str, Any]] = []
     next: str | None = None
 
