@@ -20,6 +20,7 @@ from hinterland.server.declaration import App
 from hinterland.server.operations.call import Call
 from hinterland.server.settings import AuthSettings, Settings
 from hinterland.server.storage.protocol import Storage
+from hinterland.server.storage.sqlite import SqliteStorage
 from tests.server.protocols.asgi import ask, bearer
 from tests.support.npm import install
 from tests.support.required import require_node
@@ -104,25 +105,26 @@ async def written(server: Server, path: str, token: str = "", **body: Any) -> An
     return answer.json["id"]
 
 
-async def test_the_schema_composes(server: Server) -> None:
+async def test_the_schema_composes(tmp_path: Path) -> None:
     """Apollo's composition takes the schema with that of another subgraph that adds fields to a type, without an error;
     it needs its keys."""
     install(PACKAGES)
-    text = (await asked(server, "{ _service { sdl } }"))["data"]["_service"]["sdl"]
+    server = Server(app(graphql_federation=True), SqliteStorage(tmp_path))
+    async with server.running():
+        text = (await asked(server, "{ _service { sdl } }"))["data"]["_service"]["sdl"]
     assert "reportsMake(way: ReportsMakeWay!): Report" in text
-    done = composed(text)
+    done, without = composed(text, text.replace('type Post @key(fields: "id")', "type Post"))
     assert (done["errors"], {"title", "reviews", "author"} - {*done["fields"]}) == ([], set())
-    without = composed(text.replace('type Post @key(fields: "id")', "type Post"))
     assert any("Post" in error for error in without["errors"])
 
 
-def composed(text: str) -> dict[str, Any]:
-    """The composition of a subgraph with the one for reviews."""
-    given = json.dumps({"records": text, "reviews": REVIEWS})
+def composed(*texts: str) -> list[dict[str, Any]]:
+    """The composition of each of some subgraphs with the one for reviews."""
+    given = json.dumps([{"records": text, "reviews": REVIEWS} for text in texts])
     words = [str(require_node()), str(PACKAGES / "compose.mjs")]
     done = subprocess.run(words, input=given, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    made: dict[str, Any] = json.loads(done.stdout)
+    made: list[dict[str, Any]] = json.loads(done.stdout)
     return made
 
 
