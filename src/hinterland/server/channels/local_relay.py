@@ -37,8 +37,7 @@ class LocalRelay:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
-        while submissions := self._queue.take():
-            relay.refuse(submissions, ConnectionError())
+        self._queue.close()
 
     async def load(self, channel: str) -> RoomState:
         """Who is in a channel is known already."""
@@ -57,7 +56,12 @@ class LocalRelay:
             await self._queue.woken.wait()
             self._queue.woken.clear()
             while self._queue:
-                await self._carry_out(self._queue.take())
+                submissions = self._queue.take()
+                try:
+                    await self._carry_out(submissions)
+                except BaseException as error:
+                    relay.refuse(submissions, error)
+                    raise
 
     async def _carry_out(self, submissions: list[Submission]) -> None:
         events = [event for event, _ in submissions]

@@ -99,13 +99,23 @@ class SubmissionQueue:
     def __init__(self) -> None:
         self.woken = asyncio.Event()
         self._waiting: list[Submission] = []
+        self._is_closed = False
 
     def add(self, event: ChannelEvent) -> asyncio.Future[ChannelEvent]:
         """One more event."""
         answer: asyncio.Future[ChannelEvent] = asyncio.get_running_loop().create_future()
-        self._waiting.append((event, answer))
-        self.woken.set()
+        if self._is_closed:
+            refuse([(event, answer)], ConnectionError())
+        else:
+            self._waiting.append((event, answer))
+            self.woken.set()
         return answer
+
+    def close(self) -> None:
+        """Refuse those that wait, and all that come."""
+        self._is_closed = True
+        refuse(self._waiting, ConnectionError())
+        self._waiting = []
 
     def take(self) -> list[Submission]:
         """The next ones."""
@@ -123,7 +133,7 @@ def settle(submissions: Sequence[Submission], events: Sequence[ChannelEvent]) ->
             answer.set_result(event)
 
 
-def refuse(submissions: Sequence[Submission], error: Exception) -> None:
+def refuse(submissions: Sequence[Submission], error: BaseException) -> None:
     """Answer that nothing happened."""
     refusal = error if isinstance(error, Refusal) else Refusal("unavailable", retry_after=1)
     for _, answer in submissions:

@@ -65,8 +65,7 @@ class SharedRelay:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        while submissions := self._queue.take():
-            relay.refuse(submissions, ConnectionError())
+        self._queue.close()
         if self._tasks:
             try:
                 async with self._storage.transaction() as transaction:
@@ -111,7 +110,7 @@ class SharedRelay:
             if submissions := self._queue.take():
                 try:
                     await self._carry_out(submissions)
-                except Exception as error:
+                except BaseException as error:
                     relay.refuse(submissions, error)
                     raise
             else:

@@ -9,8 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from hinterland.contract.errors import Refusal
 from hinterland.kit.clock import ManualClock
 from hinterland.server.app import Server
+from hinterland.server.operations.channels import broadcast
 from hinterland.server.storage.postgres import PostgresStorage
 from hinterland.server.storage.sqlite import SqliteStorage
 from tests.server.protocols.asgi import Socket, ask
@@ -236,3 +238,27 @@ async def test_packed(server: Server) -> None:
         if message["type"] == "message":
             break
     assert (message["event"], message["data"]) == ("said", [1, None])
+
+
+async def test_server_that_closes(each_server: Server) -> None:
+    """What is asked of channels while a server closes is refused, and nobody waits for ever."""
+    ada = await person(each_server, "ada")
+    one, _ = await joined(each_server, "hall/h", ada)
+    backend = each_server.backend
+    assert backend is not None
+    await backend.channels.close()
+    answer = await one.asked(type="send", id="1", channel="hall/h", event="said")
+    assert answer["error"]["code"] == "unavailable"
+
+
+async def test_broadcast(each_server: Server) -> None:
+    """An app's code sends to all members, as of nobody; to channels that are declared."""
+    one, _ = await joined(each_server, "hall/h")
+    backend = each_server.backend
+    assert backend is not None
+    assert await broadcast(backend, "hall/h", "closed", {"at": 18}) == 1
+    message = await one.next()
+    assert (message["event"], message["data"], message["from"], message["seq"]) == ("closed", {"at": 18}, None, 1)
+    assert await broadcast(backend, "hall/h", "hint", keep=False) == 0
+    with pytest.raises(Refusal, match="there is no channel"):
+        await broadcast(backend, "nowhere", "closed")

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import asyncpg
 import pytest
 
 from hinterland.kit.clock import ManualClock
@@ -203,3 +204,39 @@ async def test_server_that_was_given_up(two: Two, clock: ManualClock, is_long: b
         assert (await one_of_them.asked(type="join", channel="hall/h"))["type"] == "joined"
     else:
         assert (await again)["joined"][0]["member"] == theirs["member"]
+
+
+async def test_connections_that_are_lost(two: Two, clock: ManualClock, postgres_dsn: str) -> None:
+    """Where all connections to the database are lost, a message may be refused; those that are answered reach everybody
+    in their order, once."""
+    one, other = two
+    ada = await person(one, "ada")
+    first, _ = await joined(one, "hall/h", ada)
+    far, _ = await joined(other, "hall/h")
+    kept: list[int] = []
+    for number in range(30):
+        if number % 10 == 5:
+            await lose_connections(postgres_dsn)
+        first.send(type="send", id="s", channel="hall/h", event="said", data=number)
+        while (answer := await first.next()).get("id") != "s":
+            pass
+        kept += [number] if answer["type"] == "sent" else []
+        await clock.advance(1)
+    assert len(kept) > 20
+    turning = asyncio.create_task(seconds(clock, one, other))
+    seen: list[int] = []
+    while kept[-1] not in seen:
+        seen.append((await next_of(far, "message"))["data"])
+    turning.cancel()
+    assert [number for number in seen if number in kept] == kept
+    assert sorted({*seen}) == seen
+
+
+async def lose_connections(dsn: str) -> None:
+    """End all connections to a database."""
+    connection = await asyncpg.connect(dsn)
+    await connection.fetch(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> "
+        "pg_backend_pid()"
+    )
+    await connection.close()

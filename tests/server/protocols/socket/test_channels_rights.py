@@ -99,6 +99,18 @@ async def test_session_that_ends(server: Server, clock: ManualClock) -> None:
     assert (await one.next())["left"] == [answer["member"]]
 
 
+async def test_account_that_is_deleted(server: Server, clock: ManualClock) -> None:
+    """So does an account that is deleted."""
+    ada = await person(server, "ada")
+    one, _ = await joined(server, "hall/h")
+    two, answer = await joined(server, "hall/h", ada)
+    await one.next()
+    await ask(server, "POST", "/v1/auth/delete", {"password": "correct horse battery"}, ada.headers)
+    assert (await two.end())[0] == 4401
+    await clock.advance(1)
+    assert (await one.next())["left"] == [answer["member"]]
+
+
 async def test_other_caller(server: Server) -> None:
     """A socket that signs in as somebody else has left its channels."""
     ada, bob = [await person(server, name) for name in ("ada", "bob")]
