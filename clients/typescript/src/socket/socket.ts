@@ -224,7 +224,8 @@ export function socket(client: Client, options: SocketOptions = {}): Socket {
     },
     call,
     events<T>(names: string | readonly string[], given: SocketSubscription = {}) {
-      const box: Mailbox<SocketEvent> = mailbox(MOST_WAITING, () => subscription?.resume(), () => subscription?.end());
+      const { most = MOST_WAITING } = given;
+      const box: Mailbox<SocketEvent> = mailbox(most, () => subscription?.resume(), () => subscription?.end());
       const subscription: Subscription = follow(names, given, { deliver: box.put, over: box.end });
       return box.values as AsyncGenerator<SocketEvent<T>, void>;
     },

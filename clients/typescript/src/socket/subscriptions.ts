@@ -15,6 +15,8 @@ export interface SocketSubscription extends Pick<Query, "filter" | "sort" | "lim
   cursor?: string | undefined;
   /** Whether a single collection begins with the page that the list returns; true by default. */
   snapshot?: boolean | undefined;
+  /** The events of a loop that wait to be read; 1,000 by default. A reader that is slower gets the others when it has read. */
+  most?: number | undefined;
   /** Ends the subscription. */
   signal?: AbortSignal | null | undefined;
 }
@@ -46,7 +48,7 @@ export function subscriptions(
   let number = 0;
 
   function follow(names: string | readonly string[], options: SocketSubscription, followed: Followed): Subscription {
-    const { cursor: from = "", snapshot = true, signal, ...query } = options;
+    const { cursor: from = "", snapshot = true, signal, most, ...query } = options;
     const hasSnapshot = snapshot && typeof names === "string";
     const asked = {
       ...(typeof names === "string" ? { collection: names } : { collections: names }),

@@ -1,6 +1,5 @@
 import "fake-indexeddb/auto";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { WebSocket } from "ws";
 import {
   type Client, createClient, memoryVault, NotFound, type User, ValidationFailed, type Vault,
 } from "../../src/index.js";
@@ -10,6 +9,7 @@ import {
 import { type CuttingProxy, cuttingProxy } from "../support/cutting_proxy.js";
 import { freePort, type Server, startServer } from "../support/server.js";
 import { wait } from "../support/wait.js";
+import { WebSocket } from "../support/web_socket.js";
 
 interface Note {
   id: string;

@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { WebSocket } from "ws";
 import { type Client, createClient, memoryVault } from "../../src/index.js";
 import { type ChannelMessage, type JoinedChannel, type Socket, socket } from "../../src/socket/index.js";
 import { type CuttingProxy, cuttingProxy } from "../support/cutting_proxy.js";
 import { type Server, startServer } from "../support/server.js";
 import { wait } from "../support/wait.js";
+import { WebSocket } from "../support/web_socket.js";
 
 let server: Server;
 let proxy: CuttingProxy;

@@ -1,10 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { WebSocket } from "ws";
 import { type AnyRecord, type Client, createClient, memoryVault, type Vault } from "../../src/index.js";
 import { type Socket, socket, type SocketEvent } from "../../src/socket/index.js";
 import { type CuttingProxy, cuttingProxy } from "../support/cutting_proxy.js";
+import { ManualClock } from "../support/manual_clock.js";
 import { type Server, startServer } from "../support/server.js";
 import { wait } from "../support/wait.js";
+import { WebSocket } from "../support/web_socket.js";
 
 interface Note extends AnyRecord {
   title: string;
@@ -17,7 +18,7 @@ let people = 0;
 const clients: Client[] = [];
 
 beforeAll(async () => {
-  server = await startServer(undefined, { HINTERLAND_AUTH__SIGNUPS_PER_HOUR: "0" });
+  server = await startServer();
   proxy = await cuttingProxy(server.url);
 });
 
@@ -51,61 +52,6 @@ function collected<T>(events: AsyncIterable<SocketEvent<T>>) {
   })().then(() => "ended", (error: unknown) => error);
   return { all, ended, kinds: () => all.map(({ kind }) => kind) };
 }
-
-describe("calls", () => {
-  test("an operation does what it does over HTTP, errors included", async () => {
-    const [client, live] = reaching();
-    const made = await live.call<Note>("records.create", { path: { collection: "notes" }, body: { title: "Milk" } });
-    expect(made).toMatchObject({ status: 201, body: { title: "Milk" }, etag: `"${made.body.revision}"` });
-    const path = { collection: "notes", id: made.body.id };
-    expect(await client.collection("notes").get(made.body.id)).toEqual(made.body);
-    await live.call("records.patch", { path, body: { title: "Bread" }, ifMatch: made.etag });
-    await expect(live.call("records.patch", { path, body: {}, ifMatch: made.etag }))
-      .rejects.toMatchObject({ code: "stale", status: 412, operation: "records.patch", isFromServer: true });
-    await expect(live.call("records.create", { path: { collection: "notes" }, body: {} }))
-      .rejects.toMatchObject({ code: "validation", errors: { title: ["is required"] } });
-    expect((await live.call("records.list", { path: { collection: "notes" }, query: { limit: 1, total: true } })).body)
-      .toMatchObject({ items: [{ title: "Bread" }], total: 1 });
-    expect(await live.call("records.delete", { path })).toMatchObject({ status: 204, body: null });
-    await expect(live.call("no.operation")).rejects.toMatchObject({ code: "validation" });
-  });
-
-  test("many calls at once are all answered", async () => {
-    const [, live] = reaching();
-    const made = await Promise.all(Array.from({ length: 60 }, (_, at) =>
-      live.call<Note>("records.create", { path: { collection: "notes" }, body: { title: `many ${at}` } })));
-    expect(made.map(({ body }) => body.title)).toEqual(Array.from({ length: 60 }, (_, at) => `many ${at}`));
-  });
-
-  test("a write whose answer was lost is applied once; what can't be repeated fails", async () => {
-    const [client, live] = reaching();
-    await live.call("records.list", { path: { collection: "notes" } });
-    proxy.loseResponses(1);
-    const { body } = await live.call<Note>("records.create", { path: { collection: "notes" }, body: { title: "Once" } });
-    expect((await client.collection("notes").list({ where: { title: "Once" } })).items).toEqual([body]);
-    await signUp(client);
-    await live.call("auth.me");
-    proxy.loseResponses(1);
-    await expect(live.call("auth.email", { body: { email: "new@example.org", password: PASSWORD } }))
-      .rejects.toMatchObject({ code: "connection_lost", sent: "maybe" });
-  });
-
-  test("a call ends at its deadline, by its signal, and when the client is closed", async () => {
-    const [client, live] = reaching();
-    await server.stop();
-    const leaving = new AbortController();
-    const left = live.call("auth.me", { signal: leaving.signal });
-    const late = live.call("auth.me", { deadline: 0.05 });
-    const last = live.call("auth.me");
-    leaving.abort(new Error("left"));
-    await expect(left).rejects.toThrow("left");
-    await expect(late).rejects.toMatchObject({ code: "deadline", sent: "no" });
-    client.close();
-    await expect(last).rejects.toMatchObject({ code: "closed" });
-    await expect(live.call("auth.me")).rejects.toMatchObject({ code: "closed" });
-    await server.start();
-  });
-});
 
 describe("subscriptions", () => {
   test("a snapshot, and then each change once", async () => {
@@ -184,6 +130,25 @@ describe("subscriptions", () => {
     stop();
   });
 
+  test("a reader that is slow gets everything: what it can't hold is sent again when it has read", async () => {
+    const [client, live] = reaching();
+    const events = live.events<Note>("notes", { filter: "record.body == 'slow'", snapshot: false, most: 20 });
+    expect((await events.next()).value).toMatchObject({ kind: "ready" });
+    const titles = Array.from({ length: 100 }, (_, at) => `slow ${at}`);
+    for (let at = 0; at < titles.length; at += 50) {
+      await Promise.all(titles.slice(at, at + 50).map((title) => client.collection("notes").create({ title, body: "slow" })));
+    }
+    // The socket has taken all of it in, or given up.
+    await live.call("records.list", { path: { collection: "notes" }, query: { limit: 1 } });
+    const seen: string[] = [];
+    for await (const { changes } of events) {
+      for (const { record } of changes) seen.push(record!.title);
+      if (seen.length >= titles.length) break;
+    }
+    expect(new Set(seen)).toEqual(new Set(titles));
+    expect(seen).toHaveLength(titles.length);
+  });
+
   test("a definite refusal ends the loop with its error", async () => {
     const [, live] = reaching();
     for (const [name, filter, code] of [["nothing", "", "unknown_collection"], ["notes", "record.", "invalid_query"]]) {
@@ -219,6 +184,31 @@ describe("the session", () => {
     await live.call("records.create", { path: { collection: "diary" }, body: { text: "renewed" } });
     await until(() => all.some(({ changes }) => changes.length));
     expect(kinds()).not.toContain("offline");
+  });
+
+  test("the session is renewed while the socket is open, and the server hears of it", async () => {
+    const clock = new ManualClock();
+    clock.time = Date.now();
+    const sent: any[] = [];
+    class Recorded extends WebSocket {
+      override send(data: any) {
+        sent.push(JSON.parse(data));
+        super.send(data);
+      }
+    }
+    const client = createClient({ url: proxy.url, vault: memoryVault(), clock });
+    clients.push(client);
+    await signUp(client);
+    const live = socket(client, { WebSocket: Recorded });
+    await live.call("auth.me");
+    const tokens = () => sent.filter(({ type }) => type === "auth").map(({ token }) => token);
+    for (let seconds = 0; seconds < 910; seconds += 14) {
+      await clock.advance(14_000);
+      await live.call("auth.me"); // a sign of life
+    }
+    await until(() => tokens().length === 2);
+    expect(new Set(tokens()).size).toBe(2);
+    expect(live.connection.state).toBe("connected");
   });
 
   test("a session that another device ended ends what runs, and signs out", async () => {

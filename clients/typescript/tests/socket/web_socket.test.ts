@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { WebSocket } from "ws";
 import { type WebSocketClient, type WebSocketOptions, plain, webSocket } from "../../src/socket/index.js";
 import { type Echo, startEcho } from "../support/echo.js";
 import { ManualClock } from "../support/manual_clock.js";
 import { wait } from "../support/wait.js";
+import { WebSocket } from "../support/web_socket.js";
 
 let echo: Echo;
 const open: WebSocketClient<any, any>[] = [];
