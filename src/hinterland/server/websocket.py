@@ -29,13 +29,13 @@ class SocketClosed(Exception):
 class SocketMessage:
     """A text or bytes for one reader or for many: its frame, plain or compressed, is made once for all of them."""
 
-    __slots__ = ("_frames", "data", "is_text")
+    __slots__ = ("data", "frames", "is_text")
     least_compressed, most_compressed = 256, 64 * 1024  # bytes: less gains nothing, more takes others' time
 
     def __init__(self, data: str | bytes) -> None:
         self.is_text = isinstance(data, str)
         self.data = data.encode() if isinstance(data, str) else data
-        self._frames: dict[int, bytes] = {}
+        self.frames: dict[int, bytes] = {}  # those that `frame` has made
 
     @classmethod
     def of_text(cls, data: bytes) -> SocketMessage:
@@ -46,11 +46,11 @@ class SocketMessage:
 
     def frame(self, window_bits: int = 0) -> bytes:
         """The message as one frame; with `window_bits` compressed (RFC 7692 §7.2.1), where that is worth it."""
-        if not self.least_compressed <= len(self.data) <= self.most_compressed:
-            window_bits = 0
-        frame = self._frames.get(window_bits)
+        frame = self.frames.get(window_bits)
         if frame is None:
-            frame = self._frames[window_bits] = self._made(window_bits)
+            is_compressed = window_bits and self.least_compressed <= len(self.data) <= self.most_compressed
+            frame = self._made(window_bits) if is_compressed else self.frames.get(0) or self._made(0)
+            self.frames[window_bits] = frame
         return frame
 
     def _made(self, window_bits: int) -> bytes:

@@ -309,7 +309,7 @@ class Feed:
         alone until nothing is missing."""
         steps, revision = _sending_steps(event), commit.revision
         is_counted = steps > 0 or outlet.is_costly
-        live = self._live.get(outlet, set())
+        live, each = self._live.get(outlet, set()), _PUSH_STEPS + steps
         for subscription in [*live]:
             if subscription not in live:
                 continue  # it left during a turn
@@ -317,9 +317,9 @@ class Feed:
                 self._slow_down([subscription], self._position)
                 continue
             subscription.push(event, revision)
-            self._steps += _PUSH_STEPS + steps
+            self._steps += each
             if self._steps > _STEPS_AT_ONCE:
-                await self._turn(0)
+                await self._pause()
 
     def _may_send(self, subscription: Subscription, steps: int) -> bool:
         """Take the steps of sending an event from what a subscriber has left; whether there was something."""

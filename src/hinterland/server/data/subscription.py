@@ -139,7 +139,11 @@ class Subscription:
         """Serve the event that ends at `revision`, unless it was served before."""
         if revision > self.revision:
             self.revision = revision
-            self.send(pieces)
+            sink = self.sink
+            if sink is not None and self._waiter is not None:  # as `send` does, but for a call
+                self._serve(sink, pieces)
+            else:
+                self.send(pieces)
 
     def send(self, pieces: Sequence[bytes]) -> None:
         """Add the pieces of an event to what waits; cuts a subscriber for whom too much waits already.
@@ -147,8 +151,9 @@ class Subscription:
         One whose task waits is served at once through its `sink`, if it has one, which returns what is left to wait
         for. That saves a turn of its task for each event.
         """
-        if self._waiter is not None and self.sink is not None:
-            self._serve(self.sink, pieces)
+        sink = self.sink
+        if sink is not None and self._waiter is not None:
+            self._serve(sink, pieces)
             return
         if self._is_full():
             self.is_slow = True
@@ -175,8 +180,8 @@ class Subscription:
         try:
             for piece in pieces:
                 place += 1
-                self._rest = sink(piece)
-                if self._rest is not None:
+                if (rest := sink(piece)) is not None:
+                    self._rest = rest
                     break
             else:
                 return

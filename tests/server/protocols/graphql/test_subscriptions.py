@@ -274,3 +274,19 @@ async def test_stream_of_one_response(server: Server) -> None:
         assert part in (await stream.next()).data
         assert (await stream.next()).event == "complete"
         await stream.task
+
+
+async def test_readers_of_the_same_event(server: Server) -> None:
+    """What is sent to many is made once for those who ask the same: each still has its own id, and its own words."""
+    sockets = [await opened(server, name) for name in (NEW, NEW, NEW, OLD)]
+    ids = ["1", "1", "2", "1"]
+    for socket, id, name in zip(sockets, ids, (NEW, NEW, NEW, OLD), strict=True):
+        begin(socket, id=id, name=name, variables={"w": {"title": {"ne": "no"}}})
+    await has_begun(sockets[0], server, 4)
+    for title in ("One", "Two"):
+        await posted(server, title)
+        messages = [await socket.next() for socket in sockets]
+        assert [message["id"] for message in messages] == ids
+        assert [message["type"] for message in messages] == ["next", "next", "next", "data"]
+        records = [message["payload"]["data"]["changed"][0]["record"] for message in messages]
+        assert records == [{"t": title}] * 4

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
+
+import msgspec
 
 from hinterland.kit.clock import ManualClock
 from hinterland.server.app import Server
-from tests.server.protocols.asgi import ask, bearer
-from tests.server.protocols.socket.speaking import Sign, opened, post
+from tests.server.protocols.asgi import Socket, ask, bearer
+from tests.server.protocols.socket.speaking import PATH, Sign, opened, post
 
 
 async def test_snapshot_and_what_follows(server: Server) -> None:
@@ -55,6 +58,32 @@ async def test_cursor_that_can_not_be_continued(server: Server) -> None:
     assert (await socket.next())["type"] == "ready"
     resync = await socket.next()
     assert (resync["type"], resync["reason"], resync["id"]) == ("resync", "unknown", "s")
+
+
+async def test_readers_of_the_same_event(server: Server) -> None:
+    """What is sent to many is made once for those who are sent the same: each still has its own id and form, and one
+    whose snapshot shows a record already, or who follows one parent, has its own changes."""
+    await post(server, "Zero", "p0")
+    for parent in ("p1", "p2"):
+        await post(server, parent, parent)
+    plain = [await opened(server) for _ in range(3)]
+    packed = Socket(server, PATH, ("format", "msgpack"))
+    below = await opened(server)
+    assert msgspec.msgpack.decode(cast(bytes, await packed.raw()))["type"] == "hello"
+    for socket, id in zip([*plain, packed], ("s", "s", "other", "s"), strict=True):
+        socket.send(type="subscribe", id=id, collections=["comments"])
+    below.send(type="subscribe", id="s", collection="posts/p1/comments")
+    for socket in (*plain, below, below):
+        assert (await socket.next())["type"] in ("ready", "snapshot")
+    assert msgspec.msgpack.decode(cast(bytes, await packed.raw()))["type"] == "ready"
+    for parent in ("p2", "p1"):
+        answer = await ask(server, "POST", f"/v1/records/posts/{parent}/comments", {"text": parent})
+        assert answer.status == 201, answer.body
+        events = [await socket.next() for socket in plain]
+        events.append(msgspec.msgpack.decode(cast(bytes, await packed.raw())))
+        assert [event["id"] for event in events] == ["s", "s", "other", "s"]
+        assert [event["changes"][0]["record"]["text"] for event in events] == [parent] * 4
+    assert (await below.next())["changes"][0]["record"]["text"] == "p1"
 
 
 async def test_several_subscriptions(server: Server) -> None:

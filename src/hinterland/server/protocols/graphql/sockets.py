@@ -201,16 +201,18 @@ class GraphQLSocket:
 
         def deliver(data: bytes) -> Awaitable[None] | None:
             nonlocal is_over
-            waiting = []
-            for event in data.split(END):
-                if event and event[:1] in shown:
-                    is_over = event[:1] == ENDED
-                    sent = self._socket.send(SocketMessage.of_text(head + event[1:] + b"}"))
-                    waiting += [sent] if sent is not None else []
+            events = [event for event in data.split(END) if event and event[:1] in shown]
+            messages = [SocketMessage.of_text(head + event[1:] + b"}") for event in events]
+            is_over = bool(events) and events[-1][:1] == ENDED
+            if len(events) == 1 and events[0][:1] == COMMIT:
+                delivery.keep(data, messages[0])
+            waiting = [sent for message in messages if (sent := self._socket.send(message)) is not None]
             return in_turn(waiting) if waiting else None
 
+        # What is sent is made once for all who ask the same with the same id.
+        delivery = Delivery(followed.subscription, deliver, self._socket.send, head)
         try:
-            await Delivery(followed.subscription, deliver).run()
+            await delivery.run()
         finally:
             followed.subscription.end()
         if followed.subscription.is_slow:

@@ -133,7 +133,8 @@ class WholeAnswers(RequestResponseCycle):
         if not self.chunked_encoding or self.flow.write_paused or len(data) > _HELD_BYTES:
             return begin(self.send({"type": "http.response.body", "body": data, "more_body": True}))
         if not self.disconnected:
-            self.transport.write_piece(_chunk(data))
+            last, chunk = _last_chunk
+            self.transport.write_piece(chunk if data is last else _chunk(data))
         return None
 
     async def _send_large(self, body: bytes) -> None:

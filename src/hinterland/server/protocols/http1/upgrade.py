@@ -127,6 +127,8 @@ class WebSocketConnection(TakenInTime, asyncio.Protocol):
         self._receiver: asyncio.Future[None] | None = None
         self._writable = asyncio.Event()
         self._writable.set()
+        self._is_held = False  # the same as a plain value, which thousands are asked for
+        self._is_open = True
         self._is_paused = False
         self._missed = 0  # beats without a byte from the peer
         self._end_timer: asyncio.TimerHandle | None = None
@@ -158,10 +160,11 @@ class WebSocketConnection(TakenInTime, asyncio.Protocol):
 
     def send(self, message: SocketMessage) -> Awaitable[None] | None:
         """See `hinterland.server.websocket.WebSocket`."""
-        if self._wire.state is not OPEN or self.transport.is_closing():
+        if not self._is_open or self.transport.is_closing():
             return None
-        self.transport.write(message.frame(self._window_bits))
-        return None if self._writable.is_set() else self._drained()
+        bits = self._window_bits
+        self.transport.write(message.frames.get(bits) or message.frame(bits))
+        return self._drained() if self._is_held else None
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """See `hinterland.server.websocket.WebSocket`."""
@@ -187,6 +190,7 @@ class WebSocketConnection(TakenInTime, asyncio.Protocol):
     def pause_writing(self) -> None:
         """The peer takes less than is written: nothing of it is read meanwhile."""
         self._writable.clear()
+        self._is_held = True
         self._watch_unread()
         self._read_on()
 
@@ -194,6 +198,7 @@ class WebSocketConnection(TakenInTime, asyncio.Protocol):
         """The peer has taken nearly all of it."""
         self._forget_unread()
         self._writable.set()
+        self._is_held = False
         self._read_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -204,6 +209,7 @@ class WebSocketConnection(TakenInTime, asyncio.Protocol):
                 timer.cancel()
         self._connections.discard(self)
         self._writable.set()
+        self._is_open = self._is_held = False
         self._end(1006)
 
     def shutdown(self) -> None:
@@ -243,6 +249,7 @@ class WebSocketConnection(TakenInTime, asyncio.Protocol):
 
     def _flush(self) -> None:
         """Write what the library has to send; b"" means that nothing comes behind it."""
+        self._is_open = self._wire.state is OPEN
         for data in self._wire.data_to_send():
             if self.transport.is_closing():
                 break  # it was given up, which is still to be reported

@@ -1,4 +1,4 @@
-"""What subscriptions deliver, as messages of a socket: made once for all who are sent the same."""
+"""What subscriptions deliver, as messages of a socket."""
 
 from __future__ import annotations
 
@@ -60,23 +60,10 @@ def _change(change: VisibleChange) -> bytes:
     return b'%b,"record":%b}' % (head.encode(), record.encoded())
 
 
-class _Shared:
-    """The messages of the events that were delivered last."""
-
-    def __init__(self) -> None:
-        self._data = b""
-        self._made: dict[tuple[str, bool], list[SocketMessage]] = {}
-
-    def of(self, data: bytes, id: str, *, is_packed: bool) -> list[SocketMessage]:
-        """The messages of whole events to the subscriptions with this `id`."""
-        if data is not self._data:
-            self._data, self._made = data, {}
-        messages = self._made.get((id, is_packed))
-        if messages is None:
-            head = b'{"id":%b,' % _encode(id)
-            texts = [head + event for event in data.split(END) if event]
-            messages = self._made[id, is_packed] = [message_of(text, is_packed=is_packed) for text in texts]
-        return messages
+def messages_of(data: bytes, id: str, *, is_packed: bool) -> list[SocketMessage]:
+    """The messages of whole events to a subscription."""
+    head = b'{"id":%b,' % _encode(id)
+    return [message_of(head + event, is_packed=is_packed) for event in data.split(END) if event]
 
 
 def message_of(text: bytes, *, is_packed: bool) -> SocketMessage:
@@ -84,6 +71,3 @@ def message_of(text: bytes, *, is_packed: bool) -> SocketMessage:
     return (
         SocketMessage(msgspec.msgpack.encode(msgspec.json.decode(text))) if is_packed else SocketMessage.of_text(text)
     )
-
-
-messages_of = _Shared().of

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from hinterland.contract.identity import RecordId
-from hinterland.server.data.delivery import END, in_turn
+from hinterland.server.data.delivery import END, Delivery, in_turn
+from hinterland.server.data.subscription import Subscription
 from hinterland.server.protocols.socket.events import messages_of
 from hinterland.server.websocket import SocketMessage
 
@@ -84,13 +85,23 @@ class Following:
         self._sieve = sieve
         self._is_packed = is_packed
 
-    def deliver(self, data: bytes) -> Awaitable[None] | None:
-        """SendMessage whole events."""
-        if not self._sieve.is_open:
+    async def run(self, subscription: Subscription) -> None:
+        """Send until the subscription ends. What is sent is made once for all who have the same `id`."""
+        self._delivery = Delivery(subscription, self._deliver, self._send, (self._id, self._is_packed))
+        self._delivery.is_shared = self._sieve.is_open
+        await self._delivery.run()
+
+    def _deliver(self, data: bytes) -> Awaitable[None] | None:
+        """Send whole events."""
+        is_open = self._sieve.is_open
+        if not is_open:
             left = [self._sieve.passed(event) for event in data.split(END) if event]
             data = b"".join([event + END for event in left if event])
         messages = messages_of(data, self._id, is_packed=self._is_packed)
+        self._delivery.is_shared = self._sieve.is_open
         if len(messages) == 1:
+            if is_open:
+                self._delivery.keep(data, messages[0])
             return self._send(messages[0])
         waiting = [each for message in messages if (each := self._send(message)) is not None]
         return in_turn(waiting) if waiting else None

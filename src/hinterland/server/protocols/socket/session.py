@@ -18,7 +18,6 @@ from hinterland.kit.asgi import AsgiApp
 from hinterland.kit.clock import Clock
 from hinterland.server.backend import Backend
 from hinterland.server.callers import caller_address, caller_of
-from hinterland.server.data.delivery import Delivery
 from hinterland.server.http import HttpRequest
 from hinterland.server.operations.call import Call
 from hinterland.server.operations.sync import subscribe
@@ -221,7 +220,7 @@ class SocketSession:
             if asked.collection and asked.snapshot and not asked.cursor:
                 await self._snapshot(asked, sieve)
             following = Following(asked.id, self._socket.send, sieve, is_packed=self._is_packed)
-            await Delivery(subscription, following.deliver).run()
+            await following.run(subscription)
         finally:
             subscription.end()
         if subscription.is_slow:
