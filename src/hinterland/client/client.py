@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from hinterland.client.auth import Auth, refresher
 from hinterland.client.calls import Calls
-from hinterland.client.errors import ClientClosed, InsecureAddress, InvalidSetting
+from hinterland.client.connectivity import Connectivity
+from hinterland.client.errors import ClientClosed, InsecureAddress, InvalidSetting, NetworkError
 from hinterland.client.events import Event, EventReader
 from hinterland.client.exchange import Layer, Request, Response, Send, Transport, origin_of, stack
 from hinterland.client.functions import Functions
@@ -81,6 +82,7 @@ class Client:
         self.clock = clock or SystemClock()
         self.transport = transport or Network(self.options, clock=self.clock)
         self._guard = LoopGuard()
+        self._connectivity = Connectivity(self.clock)
         self._is_closed = False
         self._unfollow: Callable[[], None] | None = None
 
@@ -89,13 +91,13 @@ class Client:
         outer = [trace(self.clock, listeners), self._while_open, limit, *layers]
         above: list[Layer] = [*outer, Retry(self.clock, self.options, random)]
         below: list[Layer] = [redirect(allow_http=allow_http)]
-        origin = origin_of(self.url)
+        origin = self._origin = origin_of(self.url)
         unsigned = self._calls(stack([*above, *below], self.transport))
         self._tokens = TokenKeeper(vault or _vault_beside(path), self.clock, origin, refresher(unsigned, self.clock))
-        self.calls = self._calls(stack([*above, bearer(self._tokens, origin), *below], self.transport))
+        self.calls = self._calls(stack([*above, self._noticed, bearer(self._tokens, origin), *below], self.transport))
         self._functions = Functions(self.calls)
         self.auth = Auth(self.calls, self._tokens, self._guard)
-        self._feed = EventReader(self.calls, self.clock, random)
+        self._feed = EventReader(self.calls, self.clock, self._connectivity, random)
         self._socket_layers, self._random = above, random
         self._socket: ClientSocket | None = None
         self._graphql: ClientGraphQL | None = None
@@ -159,6 +161,11 @@ class Client:
         Raises StatusError for an answer from 400 on.
         """
         return await self.calls.perform(self.calls.foreign(method, path, query=query, body=json, headers=headers))
+
+    @property
+    def is_online(self) -> bool:
+        """Whether the last try to reach the server succeeded, by requests and by the socket."""
+        return self._connectivity.is_reachable
 
     @property
     def socket(self) -> ClientSocket:
@@ -238,7 +245,7 @@ class Client:
         def make_calls(send: Send) -> Calls:
             return self._calls(stack(self._socket_layers, send))
 
-        return ClientSocket(self.calls, make_calls, self._tokens, self.clock, self._random)
+        return ClientSocket(self.calls, make_calls, self._tokens, self.clock, self._connectivity, self._random)
 
     def _open_graphql(self) -> ClientGraphQL:
         from hinterland.client.graphql.cache import GraphQLCache
@@ -246,7 +253,9 @@ class Client:
         from hinterland.client.graphql.kept import KeptResults
 
         kept = None if self._results is None else KeptResults(self._results, self.url)
-        return ClientGraphQL(self.calls, self._tokens.holder, GraphQLCache(kept), self.clock, self._random)
+        return ClientGraphQL(
+            self.calls, self._tokens.holder, GraphQLCache(kept), self.clock, self._connectivity, self._random
+        )
 
     def _on_state(self, state: AuthState) -> None:
         """Results of a former user are forgotten, those on the disk too."""
@@ -278,6 +287,17 @@ class Client:
 
     def _calls(self, send: Send) -> Calls:
         return Calls(send, self.url, self.clock, self.options, self._table)
+
+    async def _noticed(self, request: Request, send: Send) -> Response:
+        if request.offer is not None or origin_of(request.url) != self._origin:
+            return await send(request)
+        try:
+            response = await send(request)
+        except NetworkError:
+            self._connectivity.lost("http")
+            raise
+        self._connectivity.reached("http")
+        return response
 
     async def _while_open(self, request: Request, send: Send) -> Response:
         self._guard.check()

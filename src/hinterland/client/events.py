@@ -12,6 +12,7 @@ import msgspec
 
 from hinterland.client.answers import error_of
 from hinterland.client.calls import Calls
+from hinterland.client.connectivity import Connectivity
 from hinterland.client.documents import decoded
 from hinterland.client.errors import (
     ClientClosed,
@@ -53,8 +54,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 class EventReader:
     """Opens the streams of a client."""
 
-    def __init__(self, calls: Calls, clock: Clock, random: Random = system_random) -> None:
+    def __init__(self, calls: Calls, clock: Clock, connectivity: Connectivity, random: Random = system_random) -> None:
         self._calls = calls
+        self._connectivity = connectivity
         self._clock = clock
         self._random = random
         self._is_closed = False
@@ -67,7 +69,7 @@ class EventReader:
             pause.cancel()
 
     async def _pause(self, seconds: float) -> None:
-        pause = asyncio.ensure_future(self._clock.sleep(seconds))
+        pause = asyncio.ensure_future(self._connectivity.pause(seconds, "http"))
         self._pauses.add(pause)
         try:
             await pause

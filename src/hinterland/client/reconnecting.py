@@ -32,7 +32,8 @@ def may_pass(error: HinterlandError) -> bool:
 class Reconnector:
     """Keeps a WebSocket: `dial` opens it, `serve` has it until it ends, and then it is opened anew.
 
-    `away` is called with what ended it, before the wait. `can_pass` says of an error whether it is waited for.
+    `away` is called with what ended it, before the wait, for which `pause` is called. `can_pass` says of an error
+    whether it is waited for.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Reconnector:
         serve: Callable[[Line], Awaitable[None]],
         away: Callable[[HinterlandError], None],
         clock: Clock,
+        pause: Callable[[float], Awaitable[None]],
         random: Random,
         can_pass: Callable[[HinterlandError], bool] = may_pass,
     ) -> None:
@@ -48,6 +50,7 @@ class Reconnector:
         self._serve = serve
         self._away = away
         self._clock = clock
+        self._pause = pause
         self._random = random
         self._can_pass = can_pass
 
@@ -69,7 +72,7 @@ class Reconnector:
                 self._away(error)
                 wait = max(full_jitter(failures, WAIT_BASE, WAIT_CAP, self._random), error.retry_after or 0.0)
                 failures += 1
-                await self._clock.sleep(wait)
+                await self._pause(wait)
 
     async def _served(self, line: Line) -> None:
         try:

@@ -110,7 +110,7 @@ class WebSocketClient(Generic[M]):
         self._transport = transport or Network(self._options, verify=verify, clock=clock)
         self._is_own = transport is None
         self._ask = stack([redirect(allow_http=allow_http)], self._transport)
-        self._keeper = Reconnector(self._dial, self._serve, self._on_away, clock, random, _can_pass)
+        self._keeper = Reconnector(self._dial, self._serve, self._on_away, clock, clock.sleep, random, _can_pass)
         self._line: Line | None = None
         self._task: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()

@@ -11,6 +11,7 @@ import pytest
 
 from hinterland.client.answers import error_in
 from hinterland.client.calls import Calls
+from hinterland.client.connectivity import Connectivity
 from hinterland.client.events import Event, EventReader
 from hinterland.client.exchange import Request, Response
 from hinterland.client.options import Options
@@ -56,7 +57,7 @@ class Cutting:
         self.server = server
         self.requests = 0
         calls = Calls(self._send, "http://127.0.0.1:8000", clock, Options())
-        self._feed = EventReader(calls, clock, lambda: 0.5)
+        self._feed = EventReader(calls, clock, Connectivity(clock), lambda: 0.5)
 
     async def _send(self, request: Request) -> Response:
         self.requests += 1

@@ -11,6 +11,7 @@ from typing import Any, Generic, Literal, TypeVar, overload
 import msgspec
 
 from hinterland.client.calls import Calls
+from hinterland.client.connectivity import Connectivity
 from hinterland.client.documents import decoded
 from hinterland.client.errors import ClientClosed, ConnectionLost, HinterlandError, NotFound
 from hinterland.client.exchange import Request
@@ -69,7 +70,16 @@ class _Asked:
 class ClientGraphQL:
     """Calls the server's `/graphql`. Results are kept in `cache`, by type and id."""
 
-    def __init__(self, calls: Calls, states: StateHolder, cache: GraphQLCache, clock: Clock, random: Random) -> None:
+    def __init__(
+        self,
+        calls: Calls,
+        states: StateHolder,
+        cache: GraphQLCache,
+        clock: Clock,
+        connectivity: Connectivity,
+        random: Random,
+    ) -> None:
+        self._connectivity = connectivity
         self.cache = cache
         self._calls = calls
         self._states = states
@@ -214,7 +224,7 @@ class ClientGraphQL:
                     yield GraphQLUpdate(kind="offline", cursor=cursor)
                 wait = max(full_jitter(failures, WAIT_BASE, WAIT_CAP, self._random), error.retry_after or 0.0)
                 failures += 1
-                await self._clock.sleep(wait)
+                await self._connectivity.pause(wait, "http")
 
     def follow(self, state: AuthState) -> None:
         """The session has another state."""

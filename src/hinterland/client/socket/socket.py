@@ -11,12 +11,14 @@ from typing import Any, TypeVar, overload
 import msgspec
 
 from hinterland.client.calls import Calls
+from hinterland.client.connectivity import Connectivity
 from hinterland.client.errors import (
     ClientClosed,
     ConnectionClosed,
     ConnectionLost,
     HinterlandError,
     InvalidSetting,
+    NetworkError,
     QueueFull,
     TlsError,
     Unauthorized,
@@ -55,6 +57,7 @@ class ClientSocket:
         make_calls: Callable[[Send], Calls],
         tokens: TokenKeeper,
         clock: Clock,
+        connectivity: Connectivity,
         random: Random,
     ) -> None:
         self._http = calls
@@ -62,7 +65,8 @@ class ClientSocket:
         self._functions = Functions(self._calls)
         self._tokens = tokens
         self._clock = clock
-        self._keeper = Reconnector(self._dial, self._serve, self._on_away, clock, random, _can_pass)
+        self._connectivity = connectivity
+        self._keeper = Reconnector(self._dial, self._serve, self._on_away, clock, self._pause, random, _can_pass)
         self._task: asyncio.Task[None] | None = None
         self._line: Line | None = None
         self._user: str | int = ""
@@ -265,6 +269,9 @@ class ClientSocket:
         except HinterlandError as error:
             self._end(error)
 
+    async def _pause(self, seconds: float) -> None:
+        await self._connectivity.pause(seconds, "socket")
+
     async def _dial(self) -> Line:
         self._user = _user_of(self._tokens.state)
         request = self._http.request("socket").replaced(offer=SocketOffer(subprotocols=(SUBPROTOCOL,)), retries=0)
@@ -277,6 +284,7 @@ class ClientSocket:
         arrival_of(await line.receive())  # hello
         if self._user != _user_of(self._tokens.state):
             raise ConnectionLost(detail="somebody else signed in meanwhile", sent="no")
+        self._connectivity.reached("socket")
         self._set(line)
         for followed in [*self._followed.values()]:
             await self._tell(line, followed.begin(f"s{next(self._ids)}"))
@@ -305,6 +313,8 @@ class ClientSocket:
             self._later(self._tell(line, followed.leave()))
 
     def _on_away(self, error: HinterlandError) -> None:
+        if isinstance(error, NetworkError):
+            self._connectivity.lost("socket")
         self._set(None)
         for answer in self._pending.values():
             if not answer.done():

@@ -47,7 +47,7 @@ async def dial(request: Request, offer: SocketOffer, context: ssl.SSLContext | b
     except InvalidStatus as refusal:
         answer = refusal.response
         headers = {name.lower(): value for name, value in answer.headers.raw_items()}
-        return Response(status=answer.status_code, headers=headers, content=bytes(answer.body))
+        return Response(status=answer.status_code, headers=headers, content=bytes(answer.body or b""))
     except Exception as error:
         own = _own(error, proxy)
         if own is None:
