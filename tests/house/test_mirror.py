@@ -25,6 +25,7 @@ BETWEEN = {
     "server/data/test_request_instant.py": "readers, writers and rules that ask others decide at one instant",
     "server/data/test_rivals.py": "two processes' writers on one database",
     "server/data/test_turns.py": "nobody's long request keeps the loop from the others",
+    "server/protocols/graphql/test_attacks.py": "what no honest client asks of GraphQL",
     "server/protocols/rest/test_abuse.py": "what no honest client asks, of any path",
     "server/storage/test_faulty_disk.py": "SQLite's storage on a disk that is full or broken",
     "server/storage/test_killed.py": "SQLite's storage in a process that is killed",

@@ -13,11 +13,29 @@ from hinterland.server.data.catalogue import Entry
 
 _COMPARED: dict[str, Callable[..., Condition]] = {"eq": eq, "ne": ne, "lt": lt, "lte": le, "gt": gt, "gte": ge}
 
+_MOST_COMPARED = 1_000
+
 
 def where_of(entry: Entry, given: Mapping[str, Any]) -> tuple[Condition, ...]:
     """The condition of the argument `where`. Raises `invalid_query`."""
+    check_size(given.get("where"))
     condition = _condition(entry, given["where"]) if given.get("where") else None
     return () if condition is None else (condition,)
+
+
+def check_size(where: Any) -> None:
+    """Raises `invalid_query` for a `where` that compares too much."""
+    compared, waiting = 0, [where]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, list):
+            waiting += each
+        elif isinstance(each, Mapping):
+            waiting += each.values()
+        else:
+            compared += 1
+    if compared > _MOST_COMPARED:
+        raise Refusal("invalid_query", f"where has over {_MOST_COMPARED:,} values; ask in several requests")
 
 
 def _condition(entry: Entry, where: Mapping[str, Any]) -> Condition | None:

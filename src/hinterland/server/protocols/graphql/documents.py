@@ -28,6 +28,7 @@ _T = TypeVar("_T")
 _KEPT = 1_000
 _KEPT_CHARACTERS = 8 * 1024 * 1024
 _REGISTERED = 10_000
+_REPEATED = 30  # fields of one selection that have the key of another
 _INTROSPECTION = frozenset({"__schema", "__type"})
 
 
@@ -47,7 +48,7 @@ class Documents:
     def __init__(self, *, tokens: int, depth: int, has_introspection: bool) -> None:
         self._tokens = tokens
         self._depth = depth
-        self._has_introspection = has_introspection
+        self.has_introspection = has_introspection
         self._schema: GraphQLSchema | None = None
         self._kept: OrderedDict[str, PlannedDocument] = OrderedDict()
         self._characters = 0
@@ -95,11 +96,15 @@ class Documents:
         operations = {each.name.value if each.name else "": each for each in _of(node, OperationDefinitionNode)}
         fragments = {each.name.value: each for each in _of(node, FragmentDefinitionNode)}
         try:
-            problem = _Depth(fragments, self._depth, has_introspection=self._has_introspection).problem(operations)
-            errors = [problem] if problem is not None else validate(schema, node, specified_rules, max_errors=20)
+            problem = _Depth(fragments, self._depth, has_introspection=self.has_introspection).problem(operations)
+            errors = [problem] if problem is not None else self._validated(schema, node)
         except RecursionError:
             errors = [GraphQLError("the document is nested too deep")]
         return PlannedDocument(operations, fragments, tuple(errors), WeakValueDictionary())
+
+    def _validated(self, schema: GraphQLSchema, node: DocumentNode) -> list[GraphQLError]:
+        """What is wrong. Where the schema can't be asked for, no message has names of it that the document has not."""
+        return validate(schema, node, specified_rules, max_errors=20, hide_suggestions=not self.has_introspection)
 
 
 def _of(node: DocumentNode, kind: type[_T]) -> list[_T]:
@@ -111,32 +116,42 @@ def _wrong(error: GraphQLError) -> PlannedDocument:
 
 
 class _Depth:
-    """Looks for what is nested too deep, before anything walks through it."""
+    """Looks for what is nested too deep, or repeated too often, before anything walks through it, and for introspection
+    that is turned off, wherever it is."""
 
     def __init__(self, fragments: Mapping[str, FragmentDefinitionNode], most: int, *, has_introspection: bool) -> None:
         self._fragments = fragments
         self._most = most
         self._has_introspection = has_introspection
         self._depths: dict[str, int] = {}
+        self._refused: GraphQLError | None = None
 
     def problem(self, operations: Mapping[str, OperationDefinitionNode]) -> GraphQLError | None:
         """What is wrong; None where nothing is."""
         for operation in operations.values():
             for node in operation.selection_set.selections:
-                if isinstance(node, FieldNode) and node.name.value in _INTROSPECTION:
-                    if not self._has_introspection:
-                        return GraphQLError("introspection is turned off (the setting graphql_introspection)", node)
-                    continue
                 depth = self._node(node, ())
-                if depth > self._most:
+                is_introspection = isinstance(node, FieldNode) and node.name.value in _INTROSPECTION
+                if depth > self._most and not is_introspection:
                     return GraphQLError(f"the document is nested {depth} levels deep; {self._most} are allowed", node)
-        return None
+            self._check_repeated(operation.selection_set)
+        return self._refused
 
     def _set(self, selected: SelectionSetNode, above: tuple[str, ...]) -> int:
+        self._check_repeated(selected)
         return max([self._node(node, above) for node in selected.selections], default=0)
+
+    def _check_repeated(self, selected: SelectionSetNode) -> None:
+        """Each pair of fields with one key is compared with each other."""
+        keys = [each.alias or each.name for each in selected.selections if isinstance(each, FieldNode)]
+        if len(keys) > _REPEATED and len(keys) - len({key.value for key in keys}) > _REPEATED:
+            self._refused = self._refused or GraphQLError("the document repeats fields; select each once", selected)
 
     def _node(self, node: object, above: tuple[str, ...]) -> int:
         if isinstance(node, FieldNode):
+            if node.name.value in _INTROSPECTION and not self._has_introspection:
+                problem = "introspection is turned off (the setting graphql_introspection)"
+                self._refused = self._refused or GraphQLError(problem, node)
             return 1 + (self._set(node.selection_set, above) if node.selection_set else 0)
         if isinstance(node, InlineFragmentNode):
             return self._set(node.selection_set, above)

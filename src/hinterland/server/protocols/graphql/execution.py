@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 import msgspec
@@ -68,10 +69,26 @@ def operation_of(document: PlannedDocument, name: str) -> OperationDefinitionNod
         return next(iter(document.operations.values()))
     found = document.operations.get(name)
     if found is None:
-        known = ", ".join(filter(None, document.operations)) or "none with a name"
+        known = ", ".join(islice(filter(None, document.operations), 10)) or "none with a name"
         problem = f"there is no operation {name[:64]!r}" if name else "operationName is missing"
         raise RequestError(GraphQLError(f"{problem}; the document has {known}"))
     return found
+
+
+def values_of(
+    backend: Backend, schema: GraphQLSchema, operation: OperationDefinitionNode, variables: Mapping[str, Any]
+) -> Any:
+    """The values of an operation's variables. Raises `RequestError`."""
+    values = get_variable_values(
+        schema,
+        operation.variable_definitions or (),
+        dict(variables),
+        max_errors=10,
+        hide_suggestions=not backend.settings.graphql_introspection,
+    )
+    if isinstance(values, list):
+        raise RequestError(*values)
+    return values
 
 
 class Execution:
@@ -95,9 +112,7 @@ class Execution:
 
     async def run(self, operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> Executed:
         """Carry it out. Raises `RequestError`."""
-        values = get_variable_values(self.schema, operation.variable_definitions or (), dict(variables), max_errors=10)
-        if isinstance(values, list):
-            raise RequestError(*values)
+        values = values_of(self.backend, self.schema, operation, variables)
         selector = Selector(self.schema, self._document.fragments, values, self._most_cost, self.backend.reader)
         root = self.schema.get_root_type(operation.operation)
         assert root is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,10 @@ if TYPE_CHECKING:
     from hinterland.server.data.reader import RecordReader
 
 TYPENAME = "__typename"
+MOST_SELECTED = 10_000
+"""Fields, each as often as fragments and aliases repeat it."""
+MOST_KEYS = 5
+"""The keys under which one value of a record is selected."""
 
 
 class Selector:
@@ -62,15 +67,20 @@ class Selector:
         self._most = cost
         self._reader = reader
         self._cost = 0
+        self._selected = 0
 
     # ---------------------------------------------------------------- fields
 
     def chosen(self, type: GraphQLObjectType, sets: Sequence[SelectionSetNode]) -> list[tuple[str, Chosen | None]]:
         """The fields of the response in order, each under its key; `__typename` without a field."""
         nodes: dict[str, list[FieldNode]] = {}
+        seen: set[str] = set()
         for each in sets:
-            for key, node in self._collected(type, each):
+            for key, node in self._collected(type, each, seen):
                 nodes.setdefault(key, []).append(node)
+        self._selected += len(nodes)
+        if self._selected > MOST_SELECTED:
+            raise Refusal("too_costly", f"the document selects over {MOST_SELECTED:,} fields; select fewer")
         found: list[tuple[str, Chosen | None]] = []
         for key, same in nodes.items():
             name = same[0].name.value
@@ -78,7 +88,10 @@ class Selector:
             found.append((key, None if field is None else Chosen(key, field, same)))
         return found
 
-    def _collected(self, type: GraphQLObjectType, selected: SelectionSetNode) -> Iterator[tuple[str, FieldNode]]:
+    def _collected(
+        self, type: GraphQLObjectType, selected: SelectionSetNode, seen: set[str]
+    ) -> Iterator[tuple[str, FieldNode]]:
+        """The fields of a selection; those of a fragment once (GraphQL §6.3.2)."""
         for node in selected.selections:
             if not self._is_included(node):
                 continue
@@ -86,11 +99,12 @@ class Selector:
                 yield node.alias.value if node.alias else node.name.value, node
             elif isinstance(node, InlineFragmentNode):
                 if node.type_condition is None or self._is_of(type, node.type_condition.name.value):
-                    yield from self._collected(type, node.selection_set)
+                    yield from self._collected(type, node.selection_set, seen)
             elif isinstance(node, FragmentSpreadNode):
-                fragment = self._fragments[node.name.value]
-                if self._is_of(type, fragment.type_condition.name.value):
-                    yield from self._collected(type, fragment.selection_set)
+                name = node.name.value
+                if name not in seen and self._is_of(type, self._fragments[name].type_condition.name.value):
+                    seen.add(name)
+                    yield from self._collected(type, self._fragments[name].selection_set, seen)
 
     def _is_of(self, type: GraphQLObjectType, name: str) -> bool:
         """Whether a type is the one of this name, or belongs to it."""
@@ -131,7 +145,9 @@ class Selector:
         related: list[Included] = []
         parts: list[tuple[str, Shape]] = []
         members: list[JsonMember | None] = []
-        for key, chosen in self.chosen(type, sets):
+        selected = self.chosen(type, sets)
+        times = _times(selected, 1)
+        for key, chosen in selected:
             if chosen is None:
                 parts.append((key, constant(type.name)))
                 members.append(JsonMember(key, constant=type.name))
@@ -139,7 +155,7 @@ class Selector:
             meaning: Meaning = chosen.field.extensions[MEANING]
             if meaning.act == "value":
                 names[meaning.name] = None
-                shape = self._shape_of(chosen)
+                shape = self._shape_of(chosen, times[meaning.name])
                 parts.append((key, member(meaning.name, shape)))
                 is_plain = shape is None or (shape is id_text and has_text_ids(meaning))
                 members.append(JsonMember(key, meaning.name) if is_plain else None)
@@ -184,21 +200,36 @@ class Selector:
 
     def value_shape(self, chosen: Chosen) -> Shape | None:
         """The shape of a value that is no record, or of each of a list; None: as it is."""
-        shape = self._shape_of(chosen)
+        shape = self._shape_of(chosen, 1)
         return None if shape is None else lambda value: each_of(value, shape)
 
-    def _value(self, type: GraphQLObjectType, sets: Sequence[SelectionSetNode]) -> Shape:
+    def _value(self, type: GraphQLObjectType, sets: Sequence[SelectionSetNode], above: int) -> Shape:
         parts: list[tuple[str, Shape]] = []
-        for key, chosen in self.chosen(type, sets):
+        selected = self.chosen(type, sets)
+        times = _times(selected, above)
+        for key, chosen in selected:
             if chosen is None:
                 parts.append((key, constant(type.name)))
                 continue
-            parts.append((key, member(chosen.field.extensions[MEANING].name, self._shape_of(chosen))))
+            name = chosen.field.extensions[MEANING].name
+            parts.append((key, member(name, self._shape_of(chosen, times[name]))))
         return object_of(parts)
 
-    def _shape_of(self, chosen: Chosen) -> Shape | None:
-        """The shape of a field's value; None: as it is stored."""
+    def _shape_of(self, chosen: Chosen, times: int) -> Shape | None:
+        """The shape of a field's value, which a record has so many `times`; None: as it is stored."""
         inner = get_named_type(chosen.field.type)
         if isinstance(inner, GraphQLObjectType):
-            return self._value(inner, self.inner(chosen))
+            return self._value(inner, self.inner(chosen), times)
         return id_text if inner is GraphQLID else None
+
+
+def _times(selected: Sequence[tuple[str, Chosen | None]], above: int) -> Mapping[str, int]:
+    """How often each field of a record, or of an object that it has as often as `above`, is selected. Raises
+    `too_costly`: a large value would be sent so often."""
+    meanings: list[Meaning] = [each.field.extensions[MEANING] for _, each in selected if each is not None]
+    times = Counter([each.name for each in meanings if each.act in ("value", "member")])
+    for name, count in times.items():
+        times[name] = above * count
+        if times[name] > MOST_KEYS:
+            raise Refusal("too_costly", f"{name} is selected under {times[name]} names; {MOST_KEYS} are allowed")
+    return times

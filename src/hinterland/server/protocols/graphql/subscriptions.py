@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 from graphql import GraphQLError, GraphQLSchema, OperationDefinitionNode
-from graphql.execution.values import get_variable_values
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.events import StreamQuery
@@ -25,7 +24,7 @@ from hinterland.server.operations.sync import subscribe
 from hinterland.server.protocols.graphql.cel_text import cel_of
 from hinterland.server.protocols.graphql.chosen import Chosen, object_type
 from hinterland.server.protocols.graphql.documents import PlannedDocument
-from hinterland.server.protocols.graphql.execution import RequestError, error_of
+from hinterland.server.protocols.graphql.execution import RequestError, error_of, values_of
 from hinterland.server.protocols.graphql.meaning import MEANING
 from hinterland.server.protocols.graphql.selections import Selector
 
@@ -102,14 +101,13 @@ async def follow(
 ) -> Followed:
     """Begin a subscription. Raises `RequestError`, and what the feed refuses. With a `cursor` in `extensions`, which
     may be empty, its first response says where it begins."""
-    values = get_variable_values(schema, operation.variable_definitions or (), dict(variables), max_errors=10)
-    if isinstance(values, list):
-        raise RequestError(*values)
+    values = values_of(backend, schema, operation, variables)
     selector = Selector(schema, document.fragments, values, backend.settings.graphql_cost, backend.reader)
     root = schema.subscription_type
     assert root is not None
-    (key, chosen), *more = selector.chosen(root, [operation.selection_set])
-    if more or chosen is None:
+    selected = selector.chosen(root, [operation.selection_set])
+    key, chosen = selected[0] if len(selected) == 1 else ("", None)
+    if chosen is None:
         raise RequestError(GraphQLError("a subscription has one field (GraphQL §5.2.3.1)"))
     entry: Entry = chosen.field.extensions[MEANING].entry
     given = selector.arguments(chosen)
