@@ -212,8 +212,9 @@ class ChannelHub:
 
     def wake(self) -> None:
         """Something was written."""
-        self._rights.wake()
-        self._looks.set()
+        if self._seats:  # every write comes by here
+            self._rights.wake()
+            self._looks.set()
 
     def take_signal(self, subject: str) -> bool:
         """Whether a signal of another process is about channels."""

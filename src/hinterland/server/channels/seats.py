@@ -56,10 +56,9 @@ class Seat:
 
     def deliver(self, text: bytes) -> None:
         """Send a message, or keep it until the join is answered."""
-        if self.is_closed:
-            return
         if self._waiting is None:
-            self.holder.deliver(text)
+            if not self.is_closed:
+                self.holder.deliver(text)
         elif len(self._waiting) < MOST_BUFFERED:
             self._waiting.append(text)
         else:

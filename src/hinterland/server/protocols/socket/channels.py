@@ -59,11 +59,11 @@ class Outgoing:
 
     def put(self, message: SocketMessage) -> None:
         """Send a message, at once or when those before it are taken."""
-        if self._is_closed:
-            return
         if self._task is None:
-            if (waiting := self._send(message)) is not None:
+            if not self._is_closed and (waiting := self._send(message)) is not None:
                 self._task = asyncio.ensure_future(self._drain(waiting))
+            return
+        if self._is_closed:
             return
         self._waiting.append(message)
         self._bytes += len(message.data)
