@@ -102,9 +102,9 @@ export function recordCache(most = MOST_RECORDS) {
       use(shape);
       return shape.resultOf(get);
     },
-    /** Keep a result. */
-    write(shape: Shape, data: Fields): Set<string> {
-      const changed = keep(shape.recordsIn(data));
+    /** Keep a result, but for the records of which something newer `isKnown`. */
+    write(shape: Shape, data: Fields, isKnown: (key: string) => boolean = () => false): Set<string> {
+      const changed = keep(new Map([...shape.recordsIn(data)].filter(([key]) => !isKnown(key))));
       use(shape);
       trim(changed);
       return changed;

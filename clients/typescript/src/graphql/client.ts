@@ -93,6 +93,10 @@ export function graphql(client: Client, settings: GraphQLSettings = {}): GraphQL
   const flight = singleFlight<[data: any, errors: GraphQLError[]]>();
   let owner: string | number | undefined;
   let age = 0; // of what the cache has; grows when another user's begins
+  let epoch = 0; // grows with what may make the result of a query on its way outdated
+  let fetching = 0;
+  let pushes = 0;
+  const pushed = new Map<string, number>(); // the records that came otherwise than by queries, while some are on their way
 
   const userNow = () => auth.user?.id ?? "";
 
@@ -143,13 +147,31 @@ export function graphql(client: Client, settings: GraphQLSettings = {}): GraphQL
 
   /** Ask the server, once for all who ask the same meanwhile, and keep what it says. */
   const fetched = (prepared: Prepared, variables: unknown, options: OperationOptions) =>
-    flight(options.signal ? {} : `${age} ${prepared.text} ${canonical(variables ?? {})}`, async () => {
-      const mine = age;
-      const [{ data }, errors] = await network.ask(prepared, variables, options);
-      // What is missing because of an error is not kept.
-      if (data && !errors.length && mine === age) publish(cache.write(shape(prepared, variables), data));
-      return [asAsked(prepared, variables, data), errors];
+    flight(options.signal ? {} : `${age} ${epoch} ${prepared.text} ${canonical(variables ?? {})}`, async () => {
+      const [mine, began] = [age, epoch];
+      let since = pushes;
+      fetching++;
+      try {
+        let [{ data }, errors] = await network.ask(prepared, variables, options);
+        if (began !== epoch && mine === age) {
+          since = pushes;
+          [{ data }, errors] = await network.ask(prepared, variables, options);
+        }
+        // What is missing because of an error is not kept; what came meanwhile is newer.
+        const isKnown = (key: string) => (pushed.get(key) ?? 0) > since;
+        if (data && !errors.length && mine === age) publish(cache.write(shape(prepared, variables), data, isKnown));
+        return [asAsked(prepared, variables, data), errors];
+      } finally {
+        if (!--fetching) pushed.clear();
+      }
     });
+
+  /** Keep what came by a mutation or a subscription. */
+  function push(changed: Set<string>) {
+    pushes++;
+    if (fetching) for (const key of changed) pushed.set(key, pushes);
+    publish(changed);
+  }
   const missing = (): HinterlandError =>
     failure("not_found", { sent: "no", message: "This is not on the device.", advice: "Ask the server for it." });
 
@@ -161,6 +183,7 @@ export function graphql(client: Client, settings: GraphQLSettings = {}): GraphQL
   }
 
   function evict(...names: readonly string[]) {
+    epoch++;
     for (const name of names) {
       const [type = "", ...id] = name.split(":");
       publish(id.length ? cache.evict(type, id.join(":") || undefined) : cache.evictField(name));
@@ -189,8 +212,8 @@ export function graphql(client: Client, settings: GraphQLSettings = {}): GraphQL
       try {
         const [{ data }, errors] = await network.ask(prepared, variables, options);
         if (data && mine === age) {
-          publish(cache.write(form, data));
-          if (!errors.length) publish(cache.remove(deletedBy(prepared, data)));
+          push(cache.write(form, data));
+          if (!errors.length) push(cache.remove(deletedBy(prepared, data)));
           if (!errors.length) evict(...options.evict ?? []);
         }
         return resultOf(asAsked(prepared, variables, data), errors, options);
@@ -203,7 +226,7 @@ export function graphql(client: Client, settings: GraphQLSettings = {}): GraphQL
       await begun();
       const form = shape(prepared, variables);
       for await (const event of network.follow(prepared, variables, options)) {
-        if (event.data) publish(cache.write(form, event.data));
+        if (event.data) push(cache.write(form, event.data));
         yield { ...event, data: asAsked(prepared, variables, event.data) };
       }
     },

@@ -1,4 +1,3 @@
-import "fake-indexeddb/auto";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import {
   type Client, createClient, memoryVault, NotFound, type User, ValidationFailed, type Vault,
@@ -22,11 +21,8 @@ const typed = <R, V = {}>(text: string): GraphQLDocument<R, V> => text;
 
 const LIST = typed<{ notes: Note[] }, { body: string }>(
   "query List($body: String) { notes(where: {body: {eq: $body}}, sort: [title_ASC]) { id revision title } }");
-const ONE = typed<{ note: Note | null }, { id: string }>("query One($id: ID!) { note(id: $id) { id revision title } }");
 const CREATE = typed<{ createNote: Note }, { input: object }>(
   "mutation Create($input: NoteInput!) { createNote(input: $input) { id revision title } }");
-const UPDATE = typed<{ updateNote: Note }, { id: string; patch: object }>(
-  "mutation Update($id: ID!, $patch: NotePatch!) { updateNote(id: $id, patch: $patch) { id revision title } }");
 const DELETE = typed<{ deleteNote: string }, { id: string }>("mutation Delete($id: ID!) { deleteNote(id: $id) }");
 const FOLLOW = typed<{ notes: { kind: string; id: string; record: Note | null }[] }, { body: string }>(
   "subscription Follow($body: String) { notes(where: {body: {eq: $body}}) { kind id record { id revision title } } }");
@@ -63,8 +59,6 @@ const signUp = (client: Client): Promise<User> => {
 };
 
 const until = (act: () => unknown, why: () => string = () => String(act)) => wait(async () => act(), why);
-const asked = () => proxy.requests.filter((line) => line.startsWith("POST /graphql")).length;
-const titles = ({ notes }: { notes: readonly Note[] }) => notes.map(({ title }) => title).join();
 
 async function made(api: GraphQL, body: string, ...names: string[]): Promise<Note[]> {
   const notes = [];
@@ -180,111 +174,5 @@ describe.each(["websocket", "sse"] as const)("subscriptions over %s", (transport
     expect(await left.ended).toBe("ended");
     client.close();
     expect(await last.ended).toMatchObject({ code: "closed" });
-  });
-});
-
-describe("the cache", () => {
-  test("policies: what is on the device first, both, the server only, the device only", async () => {
-    const [api] = reaching();
-    await expect(api.query(LIST, { body: "policy" }, { policy: "cache-only" }))
-      .rejects.toMatchObject({ code: "not_found", sent: "no" });
-    const [, other] = reaching();
-    await other.collection("notes").create({ title: "a", body: "policy" });
-    const before = asked();
-    expect(titles((await api.query(LIST, { body: "policy" })).data)).toBe("a");
-    expect(titles((await api.query(LIST, { body: "policy" })).data)).toBe("a");
-    expect(asked()).toBe(before + 1);
-    await other.collection("notes").create({ title: "b", body: "policy" });
-    expect(titles((await api.query(LIST, { body: "policy" }, { policy: "cache-only" })).data)).toBe("a");
-    expect(titles((await api.query(LIST, { body: "policy" }, { policy: "cache-and-network" })).data)).toBe("a");
-    await until(async () => titles((await api.query(LIST, { body: "policy" })).data) === "a,b");
-    await other.collection("notes").create({ title: "c", body: "policy" });
-    expect(titles((await api.query(LIST, { body: "policy" }, { policy: "network-only" })).data)).toBe("a,b,c");
-    expect(asked()).toBe(before + 3);
-  });
-
-  test("queries that are asked at the same time are one request", async () => {
-    const [api] = reaching();
-    const before = asked();
-    await Promise.all(Array.from({ length: 5 }, () => api.query(LIST, { body: "together" })));
-    expect(asked()).toBe(before + 1);
-  });
-
-  test("a record is the same in all results: mutations, deletions and subscriptions change it everywhere", async () => {
-    const [api] = reaching();
-    const [one, two] = await made(api, "same", "a", "b") as [Note, Note];
-    const list = api.watch(LIST, { body: "same" });
-    const single = api.watch(ONE, { id: one.id });
-    const stops = [list.subscribe(() => {}), single.subscribe(() => {})];
-    await until(() => list.state.data && single.state.data);
-    await api.mutate(UPDATE, { id: one.id, patch: { title: "changed" } });
-    expect([titles(list.state.data!), single.state.data!.note!.title]).toEqual(["changed,b", "changed"]);
-    await api.mutate(DELETE, { id: two.id });
-    expect(titles(list.state.data!)).toBe("changed");
-    await made(api, "same", "new");
-    expect(titles(list.state.data!)).toBe("changed");
-    await api.mutate(UPDATE, { id: one.id, patch: { title: "again" } }, { evict: ["notes"] });
-    await until(() => titles(list.state.data!) === "again,new");
-    const following = (async () => {
-      for await (const { data } of api.subscribe(FOLLOW, { body: "same" })) {
-        if (data?.notes.some(({ kind }) => kind === "delete")) return;
-      }
-    })();
-    const [, other] = reaching();
-    await until(async () => {
-      await other.collection("notes").update(one.id, { title: "pushed", count: { $increment: 1 } });
-      return titles(list.state.data!).includes("pushed");
-    });
-    await other.collection("notes").delete(one.id);
-    await following;
-    expect(titles(list.state.data!)).toBe("new");
-    stops.forEach((stop) => stop());
-  });
-
-  test("an optimistic result shows at once, and is taken back where the server refuses", async () => {
-    const [api] = reaching();
-    const [note] = await made(api, "optimistic", "before") as [Note];
-    const list = api.watch(LIST, { body: "optimistic" });
-    const shown: string[] = [];
-    const stop = list.subscribe(({ data }) => data && shown.push(titles(data)));
-    await until(() => list.state.data);
-    const changed = (title: string | null) => api.mutate(UPDATE, { id: note.id, patch: { title } }, {
-      optimistic: { updateNote: { __typename: "Note", ...note, title: `${title}?` } as Note },
-    });
-    await changed("good");
-    await expect(changed(null)).rejects.toMatchObject({ code: "validation" });
-    expect(titles(list.state.data!)).toBe("good");
-    expect(shown.filter((text, at) => text !== shown[at - 1])).toEqual(["before", "good?", "good", "null?", "good"]);
-    stop();
-  });
-
-  test("a result that is missing a field is asked for, and one of an older revision changes nothing", async () => {
-    const [api] = reaching();
-    const [note] = await made(api, "fields", "a") as [Note];
-    await api.query(LIST, { body: "fields" });
-    const before = asked();
-    const more = "query More($body: String) { notes(where: {body: {eq: $body}}, sort: [title_ASC]) { id title tags } }";
-    expect((await api.query(more, { body: "fields" })).data.notes).toEqual([{ id: note.id, title: "a", tags: null }]);
-    expect(asked()).toBe(before + 1);
-    await expect(api.query(ONE, { id: "nothing" })).resolves.toMatchObject({ data: { note: null } });
-  });
-
-  test("it is kept on the device, for its user, until that one logs out", async () => {
-    const vault = memoryVault();
-    const [api, client] = reaching({ keep: "kept" }, vault);
-    await signUp(client);
-    await made(api, "kept", "a");
-    await api.query(LIST, { body: "kept" });
-    await api.settled();
-    const [again, same] = reaching({ keep: "kept" }, vault);
-    const offline = { policy: "cache-only" } as const;
-    expect(titles((await again.query(LIST, { body: "kept" }, offline)).data)).toBe("a");
-    await again.settled();
-    const [stranger] = reaching({ keep: "other" });
-    await expect(stranger.query(LIST, { body: "kept" }, offline)).rejects.toMatchObject({ code: "not_found" });
-    await same.auth.logOut();
-    await expect(again.query(LIST, { body: "kept" }, offline)).rejects.toMatchObject({ code: "not_found" });
-    const [later] = reaching({ keep: "kept" }, vault);
-    await expect(later.query(LIST, { body: "kept" }, offline)).rejects.toMatchObject({ code: "not_found" });
   });
 });
