@@ -119,9 +119,13 @@ class ByEvents(Follower):
 
 
 class BySocket(Follower):
-    """A subscription of `/v1/socket`, which begins with a snapshot."""
+    """A subscription of `/v1/socket`, which begins with a snapshot, each second time anew."""
+
+    has_cursor = True
 
     async def open(self) -> None:
+        self.has_cursor = not self.has_cursor
+        self.cursor = self.cursor if self.has_cursor else ""
         self.socket = Socket(self.server, "/v1/socket", headers=self.headers)
         assert (await self.socket.next())["type"] == "hello"
         begun = {"query": {"limit": 1_000}} if not self.cursor else {"cursor": self.cursor}
