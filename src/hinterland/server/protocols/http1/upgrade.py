@@ -30,7 +30,8 @@ LINGER_SECONDS = 2.0  # for the peer to read why its connection is closed
 MOST_WAITING = 16  # messages, or bytes as below, that wait to be received before nothing more is read
 WAITING_BYTES = 64 * 1024
 MOST_FRAGMENTS = 10_000  # of one message
-SLICE_BYTES = 4 * 1024  # of what was read, before it is looked whether enough waits: a few may unpack to a lot
+SLICE_BYTES = 2 * 1024  # of what was read, before it is looked whether enough waits: a few may unpack to a lot
+FRAMES_AT_ONCE = 64  # before others have their turn: reading thousands of small ones takes long
 WINDOW_BITS = 12  # 4 KiB of memory for each connection that compresses
 _VERSION = "13"
 _log = logging.getLogger("hinterland.wire")
@@ -130,6 +131,7 @@ class WebSocketConnection(TakenInTime, asyncio.Protocol):
         self._is_held = False  # the same as a plain value, which thousands are asked for
         self._is_open = True
         self._is_paused = False
+        self._is_late = False  # others have their turn before more of it is read
         self._missed = 0  # beats without a byte from the peer
         self._end_timer: asyncio.TimerHandle | None = None
         self._beat_timer: asyncio.TimerHandle | None = None
@@ -267,17 +269,28 @@ class WebSocketConnection(TakenInTime, asyncio.Protocol):
 
     def _read_on(self) -> None:
         """Read, unless what was read waits, or the peer does not take what it is sent."""
-        while self._unparsed and not self._is_full():
+        taken = 0
+        while self._unparsed and taken < FRAMES_AT_ONCE and not self._is_full():
             piece, self._unparsed = self._unparsed[:SLICE_BYTES], self._unparsed[SLICE_BYTES:]
             self._wire.receive_data(piece)
             for event in self._wire.events_received():
+                taken += 1
                 if isinstance(event, Frame):
                     self._take(event)
             self._flush()
-        is_full = self._is_full()
+        is_late = taken >= FRAMES_AT_ONCE and bool(self._unparsed)
+        if is_late and not self._is_late:
+            self.loop.call_soon(self._read_late)
+        self._is_late = self._is_late or is_late
+        is_full = self._is_late or self._is_full()
         if not self.transport.is_closing() and is_full != self._is_paused:
             self._is_paused = is_full
             (self.transport.pause_reading if is_full else self.transport.resume_reading)()
+
+    def _read_late(self) -> None:
+        self._is_late = False
+        if not self.transport.is_closing():
+            self._read_on()
 
     def _is_full(self) -> bool:
         waiting, size = len(self._incoming), self._size
