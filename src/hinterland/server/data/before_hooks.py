@@ -100,7 +100,7 @@ class BeforeHooks:
             try:
                 if isinstance(form, Upsert):
                     meant = await self._resolved(request, writes[:index], write, form, names)
-                    forms[index] = Upsert(form.by, write.body.get(form.by))
+                    forms[index] = form._replace(value=write.body.get(form.by))
                 old = await self._old(request, meant, written)
                 if isinstance(form, JsonPatch) and old is not None:
                     meant = write = await self._with_values(request, write, old, form)

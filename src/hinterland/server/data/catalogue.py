@@ -110,7 +110,7 @@ class Entry:
 
     def _rule(self, place: str, text: str) -> Rule | None:
         try:
-            rule = self.book.rule(text)
+            rule = self.book.rule(text, is_update=place == "update")
             if rule is not None and place not in _DECIDED_ALONE:
                 rule.whole(ANY_ALIAS)  # a list is one statement
         except CelError as error:

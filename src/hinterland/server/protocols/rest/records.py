@@ -209,6 +209,7 @@ async def patch_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
         return await _change(backend, request, "patch", records.patch_record)
     except Refusal as refusal:
         if refusal.code == "unsupported_media_type":
+            refusal.message += f"; a JSON Patch is sent as {json_patch.MEDIA_TYPE}"
             refusal.headers += (("Accept-Patch", ACCEPT_PATCH),)
         raise
 
@@ -294,7 +295,7 @@ def upserted(request: HttpRequest, *others: str) -> tuple[Upsert | None, bool]:
         raise Refusal("invalid_query", "existing must be patch or replace, beside upsert")
     if "upsert" not in query:
         return None, False
-    return Upsert(query["upsert"]), existing == "replace"
+    return Upsert(query["upsert"], parameter="upsert"), existing == "replace"
 
 
 def _intent(request: HttpRequest) -> Intent:

@@ -131,18 +131,18 @@ class InputReader:
             try:
                 placed[name] = msgspec.convert(text, self._types[name], strict=False)
             except msgspec.ValidationError as error:
-                raise _mismatch(error, "invalid_query", name) from None
+                raise _mismatch(error, "invalid_query", name, self._types[name]) from None
         return placed
 
     def _converted(self, given: Mapping[str, Any], code: str, *, is_strict: bool) -> Any:
         try:
             return msgspec.convert(given, self._kind, strict=is_strict)
         except msgspec.ValidationError as error:
-            raise _mismatch(error, code, "") from None
+            raise _mismatch(error, code, "", self._kind) from None
 
 
-def _mismatch(error: msgspec.ValidationError, code: str, name: str) -> Refusal:
-    mismatch = validation_mismatch.read(error)
+def _mismatch(error: msgspec.ValidationError, code: str, name: str, kind: Any) -> Refusal:
+    mismatch = validation_mismatch.read(error, kind)
     is_text = code == "invalid_query" and mismatch.found == "str"  # as all values of a query are
     reason = validation_mismatch.phrase(mismatch._replace(found="") if is_text else mismatch)
     place = name or ("" if mismatch.path == "$" else mismatch.path.removeprefix("$."))
