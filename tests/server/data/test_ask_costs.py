@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from hinterland.contract.changes import Write
 from hinterland.contract.fields import Text
 from hinterland.contract.records import Collection, Rules
 from hinterland.kit.clock import ManualClock
 from hinterland.server.data import ask_costs
 from hinterland.server.data.ask_costs import AskCosts
 from hinterland.server.data.asks import nothing_staged
+from hinterland.server.data.requests import WriteRequest
 from hinterland.server.storage.protocol import Storage
 from tests.server.data.acts import make
 from tests.server.data.world import ADA, ADMIN, BEN, World, opened, patch
@@ -21,6 +23,9 @@ from tests.server.refused import refused
 ANYBODY = Rules(list="true", view="true", create="auth != null", update="auth != null", delete="auth != null")
 LINKS = Collection(name="links", fields={"team": Text(index=True), "user": Text()}, rules=ANYBODY)
 OWN = "links.exists(l, l.user == auth.id && l.team == record.team)"
+TWICE = "links.exists(l, l.team == record.team && links.exists(o, o.team == l.user && o.user == auth.id))"
+NOTES = Collection(name="notes", fields={"team": Text(), "kind": Text(), "text": Text(read=TWICE)}, rules=ANYBODY)
+GUARDED = Collection(name="guarded", fields={"team": Text()}, rules=Rules(create=f"{TWICE} || true"))
 POSTS = Collection(name="posts", fields={"team": Text()}, rules=Rules(view="true", create=OWN, update=OWN))
 LATER = Collection(
     name="later", fields={"team": Text()}, rules=Rules(create="links.exists(l, l.team < record.team) || true")
@@ -30,7 +35,7 @@ LATER = Collection(
 @pytest.fixture
 async def asking(storage: Storage, clock: ManualClock) -> AsyncIterator[World]:
     """Ada is linked to the team red."""
-    async with opened(storage, clock, [LINKS, POSTS, LATER]) as world:
+    async with opened(storage, clock, [LINKS, POSTS, LATER, NOTES, GUARDED]) as world:
         await world.write(make("links", "0", team="red", user="ada"))
         yield world
 
@@ -93,6 +98,36 @@ async def test_what_others_write(asking: World, monkeypatch: pytest.MonkeyPatch)
     requests = [["links"] * 15, ["later"] * 15, ["links"] * 9 + ["later"]] * 3
     await asyncio.gather(*[submit(*names) for names in requests])
     assert len(await asking.visible(ADMIN, "later")) == 48
+
+
+async def shown(world: World, *writes: Write) -> list[frozenset[str]]:
+    """The fields that the answer to a request of Ada's shows of its records, of those whose rules ask."""
+    result = await world.writer.submit(WriteRequest(writes, ADA, shows_records=True))
+    return [record.asked for record in result.records]
+
+
+async def test_questions_inside(asking: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of how many records another question is asked in one request is limited, in the database and in what it writes;
+    beyond that it is refused with what to do, whether a write or its answer depends on it."""
+    monkeypatch.setattr(ask_costs, "MOST_ASKED_AGAIN", 100)
+    await asking.write(*[make("links", team=team, user="x") for team in ("a", "b", "c") for _ in range(40)])
+    link = make("links", team="d", user="ada")
+    notes = [make("notes", team=team, text="t") for team in ("a", "b", "c")]
+    assert await shown(asking, link, *notes[:2]) == [frozenset()] * 3
+    with refused("too_costly", "writes to links; send fewer writes at once"):
+        await shown(asking, link, *notes)
+    await shown(asking, *notes)
+    with refused("too_costly", "writes to links; send fewer writes at once"):
+        await asking.write(link, *[make("guarded", team=team) for team in ("a", "b", "c")], caller=ADA)
+
+
+async def test_equal_answers(asking: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What rules say of the fields of written records is found once where they read equal values."""
+    monkeypatch.setattr(ask_costs, "MOST_ASKED_AGAIN", 60)
+    await asking.write(*[make("links", team=team, user="x") for team in ("a", "b") for _ in range(25)])
+    notes = [make("notes", team=team, kind=str(number), text="t") for number in range(20) for team in ("a", "b", "c")]
+    fields = await shown(asking, make("links", team="c", user="red"), *notes)
+    assert fields[1:] == [frozenset(), frozenset(), frozenset({"text"})] * 20
 
 
 async def test_others_get_their_turn() -> None:

@@ -8,6 +8,8 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any, Protocol
 
+import msgspec
+
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
 from hinterland.kit.cel.asking import collections_of, equal_sides, exact_asks, inner_asks
@@ -47,6 +49,17 @@ class Answers(dict[Exists, "bool | None"]):
     def __call__(self, ask: Exists, variables: Variables) -> bool | None:
         """The answer to a question."""
         return self.get(ask)
+
+
+Decisions = dict[tuple[Rule, bytes], bool]
+"""What rules say to a caller, by what they read of a record."""
+_text_of = msgspec.json.Encoder(order="sorted").encode
+
+
+def _read(rule: Rule, values: Mapping[str, Any] | None) -> bytes:
+    if values is None or "" in rule.reads_record:
+        return _text_of(values)
+    return _text_of({name: values[name] for name in rule.reads_record if name in values})
 
 
 class RuleChecker:
@@ -104,20 +117,28 @@ class RuleChecker:
             raise denied(entry.name, action, is_signed_in=self._caller.is_signed_in)
 
     async def asked_fields(
-        self, entry: Entry, record: StoredRecord, document: Mapping[str, Any] | None = None
+        self,
+        entry: Entry,
+        record: StoredRecord,
+        document: Mapping[str, Any] | None = None,
+        known: Decisions | None = None,
     ) -> frozenset[str]:
         """Of the fields whose read rules ask other collections, those that the caller sees of `record` (its whole
-        `document`, where it is at hand)."""
+        `document`, where it is at hand). `known`: what was decided since anything was written last."""
         if not entry.asking or self._caller.is_admin:
             return entry.asking
+        known = {} if known is None else known
         allowed: dict[Rule, bool] = {}
         for name in entry.asking:
             rule = entry.private[name]
             if rule is not None and rule not in allowed:
                 variables: dict[str, object] = {"auth": self._caller.as_auth()}
-                variables["record"] = entry.variable(record, rule, document)
-                variables[RELATED] = await self.answers(rule, variables)
-                allowed[rule] = rule.test(variables) is True
+                values = variables["record"] = entry.variable(record, rule, document)
+                decided = (rule, _read(rule, values))
+                if decided not in known:
+                    variables[RELATED] = await self.answers(rule, variables)
+                    known[decided] = rule.test(variables) is True
+                allowed[rule] = known[decided]
         return frozenset(name for name in entry.asking if (rule := entry.private[name]) and allowed[rule])
 
     async def hidden_of(
@@ -166,7 +187,9 @@ class RuleChecker:
         answer = await self._of_staged(ask, rule, variables, staged)
         if answer is True:
             return True
-        rows = await self._source.fetch(*rule.statements(ask).possible(variables, _MOST_ROWS + 1, is_whole=False))
+        limit = min(_MOST_ROWS, self._costs.left_again())
+        rows = await self._source.fetch(*rule.statements(ask).possible(variables, limit + 1, is_whole=False))
+        self._costs.check_again(rule, len(rows))
         if len(rows) > _MOST_ROWS:
             message = f"a rule would look at more than {_MOST_ROWS:,} records of {ask.collection}"
             raise Refusal("too_costly", f"{message} and at changes of the same request; send these apart")
@@ -184,14 +207,13 @@ class RuleChecker:
     async def _any(
         self, ask: Exists, rule: Rule, variables: Variables, records: Iterable[StoredRecord | None], answer: bool | None
     ) -> bool | None:
-        test = evaluator(ask.body)
+        test, inner = evaluator(ask.body), inner_asks(ask)
         for record in records:
-            await self._costs.spend(rule, 1, record)
+            await self._costs.spend(rule, 1, record, asks_again=bool(inner) and record is not None)
             if record is None:
                 continue
             document = documents.with_meta(record, documents.document_of(record))
             scope = {**variables, ask.name: document}
-            inner = inner_asks(ask)
             if inner:
                 scope[RELATED] = Answers({each: await self._answer(each, rule, scope, is_exact=True) for each in inner})
             found = test(scope)

@@ -149,8 +149,7 @@ class Plan:
                     raise CallerLeft
         self.refused.finish()
         if self.request.shows_records and not self.request.caller.is_admin:
-            shown, catalogue = self._records.shown, self.catalogue
-            self.written = [await shown(catalogue[written.collection], written) for written in self.written]
+            self.written = await self._records.shown(self.catalogue, self.written, self._is_given_up)
         return self
 
     async def _decide_or_undo(self, write: Write, index: int, base: int | None, times: Times | None) -> None:
