@@ -219,8 +219,9 @@ class BeforeHooks:
             log.error(
                 "the before-hook %s of %s took longer than %g s", name_of(hook), details.collection, self._seconds
             )
-        except Exception:
+        except Exception as error:
             log.exception("the before-hook %s of %s failed", name_of(hook), details.collection)
+            raise Refusal("internal") from error  # which the line with the request's id then shows too
         raise Refusal("internal")
 
     def _details(self, request: WriteRequest, write: Write, body: Document, old: StoredRecord | None) -> BeforeWrite:
