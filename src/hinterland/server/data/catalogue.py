@@ -70,7 +70,8 @@ def _described(asked: AskedCollection) -> list[Any]:
 class Entry:
     """One compiled collection. `children` are the collections below it, `links` its fields that refer to records, and
     `referring` the fields that refer to its own. Of the `private` fields, by their read rules (None: administrators
-    alone), `asking` are those whose rules ask other collections."""
+    alone), `asking` are those whose rules ask other collections; a caller may see some and not others where it
+    `is_mixed`."""
 
     def __init__(
         self,
@@ -94,6 +95,7 @@ class Entry:
             if field.read
         }
         self.asking = frozenset(name for name, rule in self.private.items() if rule is not None and rule.asks)
+        self.is_mixed = bool(self.asking) or len({*self.private.values()}) > 1
         self.asked_names = frozenset[str]().union(
             *[rule.asked_names for rule in (*self.rules.values(), *self.private.values()) if rule is not None]
         )

@@ -38,6 +38,9 @@ class Projection(NamedTuple):
     related: tuple[Included, ...] = ()
 
 
+WHOLE = Projection()
+
+
 class Included(NamedTuple):
     """Records that come with others under the `name` of a relation: those that the CEL expression `filter` lets
     through, in order of `sort`, the first `limit` of them, what of these is wanted, and whether they are counted."""
