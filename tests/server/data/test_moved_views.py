@@ -109,7 +109,7 @@ async def test_page_by_page(asking: World) -> None:
 
 
 async def _secrets(world: World) -> None:
-    """Write what Ben may see afterwards, and is not there any more."""
+    """Write what is gone again before Ben may see it."""
     await world.write(patch("posts", "blue1", text="SECRET"), patch("notices", "blue", text="a", room="SECRET"))
     await world.write(make("posts", "gone", team="blue", text="SECRET"))
     await world.write(patch("posts", "blue1", text="new"), patch("notices", "blue", text="b", room="r2"))
