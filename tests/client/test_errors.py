@@ -49,7 +49,8 @@ def test_each_error_says_what_happened_and_what_to_try(kind: type[HinterlandErro
 
 
 def test_an_error_tells_all_its_facts() -> None:
-    """The text for a developer names the code, call, detail, attempts, waits, request id, status and fields."""
+    """The text for a developer names the code, call, detail, attempts, waits, request id, status and fields,
+    those that the message names only there."""
     error = ValidationFailed(
         "title: is required",
         status=400,
@@ -63,7 +64,11 @@ def test_an_error_tells_all_its_facts() -> None:
     error.attempts, error.waited = 3, 1.25
     assert str(error) == (
         "title: is required. Correct the fields. [validation, records.create, more, sent: yes, 3 attempts, "
-        "waited 1.2 s, the server asks to wait 3 s, request r-1, status 400, title: is required]"
+        "waited 1.2 s, the server asks to wait 3 s, request r-1, status 400]"
+    )
+    error = ValidationFailed(status=400, is_from_server=True, errors={"title": ["is required"]})
+    assert str(error) == (
+        "Some fields are not valid. Correct the fields. [validation, sent: yes, status 400, title: is required]"
     )
     assert "at $.items[0], found int" in str(InvalidResponse(path="$.items[0]", found="int"))
 

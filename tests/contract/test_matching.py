@@ -10,7 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hinterland.contract.errors import Refusal
-from hinterland.contract.fields import Boolean, Bytes, Instant, Int64, Integer, Json, List, Number, Text
+from hinterland.contract.fields import (
+    Boolean,
+    Bytes,
+    Instant,
+    Int64,
+    Integer,
+    Json,
+    List,
+    Number,
+    Object,
+    Reference,
+    Text,
+)
 from hinterland.contract.matching import MAX_SORT, check_sort, read_place, sort_keys, wanted, write_place
 from hinterland.contract.records import Collection
 
@@ -18,7 +30,8 @@ THINGS = Collection(
     name="things",
     fields={
         "text": Text(), "count": Integer(), "price": Number(), "done": Boolean(), "at": Instant(), "views": Int64(),
-        "raw": Bytes(), "tags": List(), "any": Json(),
+        "raw": Bytes(), "tags": List(), "any": Json(), "numbers": List(of=Integer()),
+        "friends": List(of=Reference(to="things")), "parts": Object(fields={"text": Text()}),
     },
     ids="integer",
 )  # fmt: skip
@@ -120,7 +133,11 @@ def test_wanted_values(name: str, value: Any, held: Any) -> None:
     [
         ("nothing", "x", "unknown parameter 'nothing'; allowed: text"),
         ("count", "x", "count: must be a whole number"),
-        ("tags", "x", "tags: can't be compared for equality; use filter"),
+        ("tags", "x", "tags: can't be compared for equality; use filter='a' in record.tags"),
+        ("numbers", "1", "numbers: can't be compared for equality; use filter=1 in record.numbers"),
+        ("friends", "x", "friends: can't be compared for equality; use filter='ID' in record.friends"),
+        ("parts", "x", "parts: can't be compared for equality; use filter$"),
+        ("tag", "x", "unknown parameter 'tag'; allowed: text, count, price, done, at, views, id, "),
         ("id", "x", "id: must be a whole number"),
         ("revision", "x", "revision: must be a whole number"),
         ("created_at", "banana", "created_at: use an instant such as"),

@@ -86,15 +86,19 @@ def map_body(context: Any, body: Any) -> Any:
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
-    """What JSON Schema can't demand: a body that names its record names the one in the path, an upsert by id has one,
-    what becomes of existing records is for upserts, a change by filter says which records are meant, and a question
-    about a rule which record, and which field where its rule is meant."""
+    """What JSON Schema can't demand: a body that names its record names the one in the path, an upsert by id has one
+    and by another field none, what becomes of existing records is for upserts, a change by filter says which records
+    are meant, and a question about a rule which record, and which field where its rule is meant."""
     if isinstance(case.body, dict) and is_record_id(case.body.get("id")) and "id" in (case.path_parameters or {}):
         case.body.pop("id")
     if (case.query or {}).get("upsert") == "id":
         for row in case.body if isinstance(case.body, list) else [case.body]:
             if isinstance(row, dict):
                 row.setdefault("id", secrets.token_hex(8))
+    elif (case.query or {}).get("upsert"):
+        for row in case.body if isinstance(case.body, list) else [case.body]:
+            if isinstance(row, dict):
+                row.pop("id", None)
     if case.query and "upsert" not in case.query:
         case.query.pop("existing", None)
     if isinstance(case.body, dict) and case.operation.path.endswith("/rules/explain"):

@@ -198,14 +198,33 @@ def test_the_callers_fields_of_the_page_on_rules(served: Callable[[Block], httpx
 
 
 def test_the_teams_of_the_page_on_rules(served: Callable[[Block], httpx2.Client]) -> None:
-    """The page's rules that ask another collection: who is no member of a team writes no post there and sees none."""
+    """The page's rules that ask another collection: the batch that the page shows makes a team with its first member,
+    whose owner invites others; members write and edit posts, and who is no member of the team writes and sees none."""
     _, teams, _ = blocks("docs/rules.md")
     http = served(teams)
-    _, by_ada = signed_up(http)
-    refused = http.post("/v1/records/posts", json={"team": "a", "title": "Engines"}, headers=by_ada)
-    assert refused.status_code == 403
-    for name in ("posts", "members"):
-        assert http.get(f"/v1/records/{name}", headers=by_ada).json()["items"] == []
+    ada, by_ada = signed_up(http)
+    grace, by_grace = signed_up(http, name="Grace", email="grace@example.org")
+    shown = next(answer for answer in answers("docs/rules.md") if "writes" in answer)
+    team, _ = http.post("/v1/batch", json=shown, headers=by_ada).raise_for_status().json()["results"]
+    post = {"team": team["id"], "title": "Steam"}
+    made = http.post("/v1/records/posts", json=post, headers=by_ada).raise_for_status().json()
+    path, invitation = f"/v1/records/posts/{made['id']}", {"team": team["id"], "email": "grace@example.org"}
+    assert http.post("/v1/records/posts", json=post, headers=by_grace).status_code == 403
+    for name in ("posts", "members", "teams"):
+        assert http.get(f"/v1/records/{name}", headers=by_grace).json()["items"] == []
+    joined = http.post("/v1/records/members", json={"team": team["id"]}, headers=by_grace)
+    others = http.post("/v1/functions/teams.invite", json=invitation, headers=by_grace)
+    assert (joined.status_code, others.status_code) == (403, 404)
+    for email in ("grace@example.org", "grace@example.org", "nobody@example.org"):
+        answer = http.post("/v1/functions/teams.invite", json={**invitation, "email": email}, headers=by_ada)
+        assert answer.status_code == 204
+    listed = http.get("/v1/records/members", headers=by_grace).json()["items"]
+    assert {member["user"] for member in listed} == {ada, grace}
+    assert len(listed) == 2
+    assert http.patch(path, json={"title": "Steam engines"}, headers=by_grace).status_code == 200
+    assert http.patch(path, json={"author": grace}, headers=by_grace).status_code == 403
+    assert http.delete(path, headers=by_grace).status_code == 403
+    assert http.delete(path, headers=by_ada).status_code == 204
 
 
 def test_the_app_of_the_page_on_collections(served: Callable[[Block], httpx2.Client]) -> None:

@@ -37,6 +37,23 @@ def test_the_parts_of_a_message(value: Any, kind: Any, mismatch: ValidationMisma
     assert read(caught.value) == mismatch
 
 
+@pytest.mark.parametrize(
+    ("value", "kind", "reason"),
+    [
+        ({"title": "t", "tags": ["b"]}, Post, "Invalid enum value 'b'; allowed: a"),
+        ({"p": [{"title": "t", "tags": ["b"]}]}, dict[str, list[Post] | None], "Invalid enum value 'b'; allowed: a"),
+        ("c", Literal["a", "b"] | None, "Invalid enum value 'c'; allowed: a, b"),
+        (3, Annotated[Literal[1, 2], msgspec.Meta(title="n")], "Invalid enum value 3; allowed: 1, 2"),
+        ({"title": 1}, Post, "Expected `str`, got `int`"),
+    ],
+)
+def test_a_value_that_is_none_of_those_allowed(value: Any, kind: Any, reason: str) -> None:
+    """With the type, the reason lists the values that the place takes."""
+    with pytest.raises(msgspec.ValidationError) as caught:
+        msgspec.json.decode(msgspec.json.encode(value), type=kind)
+    assert read(caught.value, kind).reason == reason
+
+
 def test_other_errors() -> None:
     """An error that names no place is about the whole."""
     with pytest.raises(msgspec.DecodeError) as caught:

@@ -231,8 +231,8 @@ async def test_hidden_and_missing_records(blog: Api) -> None:
 
 
 async def test_a_hook_that_fails(blog: Api, caplog: pytest.LogCaptureFixture) -> None:
-    """A hook that fails ends its own write with an error of the server, which is logged with the hook's name; a
-    device's mutation keeps its place."""
+    """A hook that fails ends its own write with an error of the server, which is logged with the hook's name, and
+    as the cause in the line that has the request's id; a device's mutation keeps its place."""
     with caplog.at_level(logging.ERROR, "hinterland.hooks"):
         broken, fine = await asyncio.gather(
             *(blog("POST", "/v1/records/posts", json={"title": title}) for title in ("broken", "fine"))
@@ -240,6 +240,10 @@ async def test_a_hook_that_fails(blog: Api, caplog: pytest.LogCaptureFixture) ->
     problem(broken, 500, "internal")
     assert fine.status_code == 201
     assert "the before-hook broken of posts failed" in caplog.text
+    [line] = [record for record in caplog.records if broken.json()["request_id"] in record.getMessage()]
+    assert line.exc_info is not None
+    assert line.exc_info[1] is not None
+    assert isinstance(line.exc_info[1].__cause__, ZeroDivisionError)
     problem(await blog("POST", "/v1/records/posts", json={"title": "mistaken"}), 500, "internal")
     assert "it returned bool; return a dict of fields, or None" in caplog.text
     ada = (await blog.sign_up("ada"))["headers"]

@@ -46,7 +46,7 @@ async def change(wanted: FilteredChange, data: Path, app: Path | None, *, is_agr
     with error_boundary(app, data):
         async with operations(data, app) as ask:
             run = FilteredRun(wanted, ask)
-            found = await run.show()
+            found = await run.show(has_sample=not is_agreed)
             if found and is_agreed:
                 await run.carry_out(found)
         if not is_agreed and found:
@@ -71,14 +71,15 @@ class FilteredRun:
         self._shown = 0
         self._ask = ask
 
-    async def show(self) -> int:
-        """Print how many records there are, and the first ones."""
+    async def show(self, *, has_sample: bool = True) -> int:
+        """Print how many records there are and, with `has_sample`, the first ones."""
         result = await self._call(dry_run=True)
         if not result.found:
             print_result(f"No record of {self.wanted.collection} is found; nothing was changed.")
             return 0
-        print_result(f"Found {result.found:,} {_records(result.found)} of {self.wanted.collection}, such as:")
-        for record in result.sample:
+        end = ", such as:" if has_sample else "."
+        print_result(f"Found {result.found:,} {_records(result.found)} of {self.wanted.collection}{end}")
+        for record in result.sample if has_sample else ():
             print_result(printable(f"  {msgspec.json.encode(record).decode()}"))
         return result.found
 

@@ -226,6 +226,8 @@ def _greet(backend: Backend, listener: socket.socket, serving: Serving) -> None:
     place = "PostgreSQL" if backend.settings.database_url else f"SQLite in {serving.data}/"
     has_app = serving.app is not None and backend.settings.database_url
     where = ["--app", serving.app] if has_app else ["--data", serving.data]
+    # In another terminal the command would make a database of its own.
+    needed = "  # where HINTERLAND_DATABASE_URL is set as here" if backend.settings.database_url else ""
     print_result(f"{click.style(backend.app.name, bold=True)} is served at {click.style(url, bold=True)}")
     static = backend.settings.static
     for name, text in (
@@ -235,7 +237,7 @@ def _greet(backend: Backend, listener: socket.socket, serving: Serving) -> None:
         ("data", f"{place} ({backend.storage.durability()})"),
         ("collections", ", ".join(backend.catalogue.entries)),
         ("try", shlex.join(["curl", f"{url}/openapi.json"])),
-        ("administer", command("admin", "create", "you@example.org", *where)),
+        ("administer", command("admin", "create", "you@example.org", *where) + needed),
         ("stop", "Ctrl+C"),
     ):
         print_result(f"  {name:<12} {text}")

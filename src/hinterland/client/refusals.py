@@ -53,6 +53,7 @@ class StatusError(HinterlandError):
 
     def _facts(self) -> list[str]:
         fields = [f"{name}: {'; '.join(messages)}" for name, messages in self.errors.items()]
+        fields = [text for text in fields if text not in self.message]  # which often says the same
         status = f"status {self.status}" + ("" if self.is_from_server else ", not from the server itself")
         path = [f"at {'.'.join(map(str, self.path))}"] if self.path else []
         return [*super()._facts(), *([status] if self.status else []), *path, *fields]

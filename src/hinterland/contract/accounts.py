@@ -107,7 +107,7 @@ _Role = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": f"^{ROLE}$"})]
 _RoleNames = Annotated[list[_Role], msgspec.Meta(extra_json_schema={"maxItems": MAX_ROLES})]
 
 
-class RoleChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class RoleChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Grant roles to an account and revoke others. `user`: its id, or with an @ its e-mail address. A role that is in
     both lists is revoked."""
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from hinterland.contract.identity import RecordId
+from hinterland.contract.query import GivenCursor
 from hinterland.contract.records import Document
 from hinterland.kit.strict_json import MAX_DEPTH
 
@@ -17,7 +18,7 @@ BatchAct = Literal["create", "replace", "patch", "delete", "upsert"]
 Returns = Literal["record", "minimal"]
 
 
-class BatchWrite(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class BatchWrite(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, forbid_unknown_fields=True):
     """One write of a batch.
 
     `parent` is the path of the record that the record is below, such as `posts/42`. `id` names the record; a creation
@@ -43,7 +44,7 @@ class BatchWrite(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 _BatchWrites = Annotated[list[BatchWrite], msgspec.Meta(extra_json_schema={"maxItems": MAX_BATCH_WRITES})]
 
 
-class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Writes, 1,000 at most, that happen in order, together or not at all. `returns`: whether the results have the
     records."""
 
@@ -95,7 +96,7 @@ MAX_FILTERED = 10_000
 _FilteredLimit = Annotated[int, msgspec.Meta(ge=1, le=MAX_FILTERED)]
 
 
-class FilteredDeletion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class FilteredDeletion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """The records of the `collection` that the path names, below `parent`, that a `filter` (CEL over `record`) and the
     values in `where` find: at most `limit`, from `cursor` on ("": from the first). `dry_run`: they are counted, and
     nothing is changed."""
@@ -105,7 +106,7 @@ class FilteredDeletion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     filter: str = ""
     where: dict[str, Any] = {}
     limit: _FilteredLimit = 1_000
-    cursor: str = ""
+    cursor: GivenCursor = ""
     dry_run: bool = False
 
 

@@ -12,7 +12,7 @@ from hinterland.contract.records import Document
 RuleAction = Literal["list", "view", "create", "update", "delete", "read"]
 
 
-class RuleQuestion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class RuleQuestion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Whether the rule of `action` lets a `user` do it: by id, or with an @ by e-mail address ("": signed out).
 
     It is asked of the record `id` of the `collection` (below `parent`); for an update, as it would be after a PATCH of

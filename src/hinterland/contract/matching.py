@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -13,10 +13,11 @@ import msgspec
 from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import Boolean, Number
 from hinterland.contract.identity import ID_HINT, is_record_id
-from hinterland.contract.kinds.field import Ids
+from hinterland.contract.kinds.field import Field, Ids
 from hinterland.contract.query import WORDS
 from hinterland.contract.records import META, TIMES, Collection
 from hinterland.contract.values import parse_instant
+from hinterland.kit.cel.types import INT, STRING, ListType
 from hinterland.kit.closest_first import closest_first
 
 MAX_SORT = 16  # fields that a list is sorted by
@@ -84,10 +85,11 @@ def foreign_place() -> Refusal:
     return Refusal("invalid_cursor", "the cursor does not belong to this list; start again without a cursor")
 
 
-def wanted(collection: Collection, name: str, value: Any) -> Any:
-    """The value, in the record's form, that `name=value` asks for with a text or a value. Raises `invalid_query`."""
+def wanted(collection: Collection, name: str, value: Any, words: Iterable[str] = WORDS) -> Any:
+    """The value, in the record's form, that `name=value` asks for with a text or a value. Raises `invalid_query`, which
+    lists the caller's other parameters (`words`) too."""
     if name not in META and name not in collection.fields:
-        known = ", ".join(closest_first(name, (*collection.fields, *META, *WORDS)))
+        known = ", ".join(closest_first(name, (*sortable_names(collection), *words)))
         raise Refusal("invalid_query", f"unknown parameter {name[:64]!r}; allowed: {known}")
     try:
         return meta_value(name, value, collection.ids) if name in META else _field(collection, name, value)
@@ -122,8 +124,15 @@ def meta_value(name: str, value: Any, ids: Ids) -> Any:
     return str(value)
 
 
+def _filter_for(name: str, field: Field) -> str:
+    """The filter that finds a value in a list; of other kinds, the word alone."""
+    items = field.type.element if isinstance(field.type, ListType) else None
+    item = "1" if items is INT else "'ID'" if field.link else "'a'"
+    return f"filter={item} in record.{name}" if items in (INT, STRING) else "filter"
+
+
 def _field(collection: Collection, name: str, value: Any) -> Any:
     field = collection.fields[name]
     if not field.is_sortable:
-        raise ValueError("can't be compared for equality; use filter")
+        raise ValueError(f"can't be compared for equality; use {_filter_for(name, field)}")
     return field.checker()(field.from_text(value) if isinstance(value, str) else value)

@@ -10,7 +10,7 @@ On the wire it is the query string of a list: `page`, `limit`, `cursor`, `filter
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -22,6 +22,10 @@ WORDS = ("page", "limit", "cursor", "filter", "search", "sort", "total", "fields
 RESERVED = frozenset({*WORDS, "at", "count", "distinct", "group", "include", "where"})
 WHERE = "where."
 """What a parameter that compares a field may begin with, whatever the field is called."""
+GivenCursor = Annotated[
+    str, msgspec.Meta(extra_json_schema={"format": "cursor", "description": "as the server gave it"})
+]
+"""A cursor in a request; what OpenAPI says of it."""
 LONGEST_NAME = 1_000  # characters of a parameter's name: what it is compiled to is kept
 
 

@@ -10,6 +10,7 @@ from hinterland.contract.changes import Write
 from hinterland.contract.errors import Problem
 from hinterland.contract.events import ChangeEvent
 from hinterland.contract.identity import RecordId
+from hinterland.contract.query import GivenCursor
 from hinterland.contract.values import MAX_SAFE_INTEGER
 from hinterland.kit.strict_json import MAX_DEPTH
 
@@ -25,7 +26,6 @@ FUTURE_SECONDS = 60.0
 _Id = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^[A-Za-z0-9_-]{1,64}$"})]
 _FromOne = Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 1, "maximum": MAX_SAFE_INTEGER})]
 _Names = Annotated[list[str], msgspec.Meta(extra_json_schema={"minItems": 1, "maxItems": MAX_COLLECTIONS})]
-_Cursor = Annotated[str, msgspec.Meta(extra_json_schema={"format": "cursor", "description": "as the server gave it"})]
 _Writes = Annotated[list[Write], msgspec.Meta(extra_json_schema={"maxItems": MAX_WRITES})]
 
 
@@ -97,7 +97,7 @@ class Pull(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     collections: _Names
-    cursor: _Cursor = ""
+    cursor: GivenCursor = ""
     limit: _FromOne = 500
     device: str = ""
 

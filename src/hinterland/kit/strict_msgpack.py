@@ -91,10 +91,9 @@ class _PackedReader:
             return [self.value(depth - 1) for _ in range(length)]
         found: dict[str, Any] = {}
         for _ in range(length):
-            start = self.place
+            if not 0xA0 <= self._data[self.place] < 0xC0 and not 0xD9 <= self._data[self.place] <= 0xDB:
+                raise StrictJsonError(f"a name is not a text (byte {self.place})")
             name = self.value(0)
-            if not isinstance(name, str) or 0xC4 <= self._data[start] <= 0xC6:
-                raise StrictJsonError(f"a name is not a text (byte {start})")
             if name in found:
                 raise StrictJsonError(f"the name {name!r} appears twice in one object")
             found[name] = self.value(depth - 1)

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from hinterland.client.local.fields import Guessed
+from hinterland.client.local.fields import Declared, Guessed
 from hinterland.client.local.question import Question, answers, order_of
 from hinterland.contract.errors import Refusal
+from hinterland.contract.fields import Text
+from hinterland.contract.records import Collection
 
 
 @pytest.mark.parametrize("held", [[1], {"a": 1}])
@@ -20,6 +22,17 @@ def test_lists_and_objects_can_be_neither_sorted_nor_compared(held: Any) -> None
         order_of(Question(sort=("value",)), fields).ordered(documents)
     with pytest.raises(Refusal, match="use filter"):
         answers(Question(equals={"value": "1"}), documents, fields)
+
+
+@pytest.mark.parametrize("name", ["expand", "fields"])
+def test_parameters_that_only_the_server_has(name: str) -> None:
+    """What only the server's lists take is refused without being listed as allowed."""
+    fields = Declared(Collection(name="things", fields={"text": Text()}))
+    with pytest.raises(Refusal) as refused:
+        fields.equality(name, "x")
+    known = refused.value.message.removeprefix(f"unknown parameter '{name}'; allowed: ").split(", ")
+    assert {"text", "filter", "sort"} <= {*known}
+    assert not {"expand", "fields"} & {*known}
 
 
 def test_times_of_undeclared_fields() -> None:

@@ -234,7 +234,12 @@ async def test_an_index_answers(asking: World) -> None:
         ("members.exists(posts, posts.team == record.team)", '"posts" is already a variable'),
         ("members.exists(m, m.nothing == record.team)", 'm has no field "nothing"'),
         ('["a"].exists(a, members.exists(m, m.team == a))', "can't be asked for each element of a list"),
-        ("nothing.exists(m, m.team == record.team)", 'unknown variable "nothing"'),
+        (
+            "members.exists_one(m, m.team == record.team)",
+            "write members.exists.…., the only question",
+        ),
+        ("nothing.exists(m, m.team == record.team)", 'unknown variable "nothing"; known: auth, record '),
+        ("member.exists(m, m.team == record.team)", 'unknown variable "member"; did you mean "members"?'),
     ],
 )
 def test_what_is_refused(rule: str, message: str) -> None:

@@ -7,16 +7,18 @@ from typing import Any
 
 import pytest
 
+from hinterland.contract.fields import Text
 from hinterland.contract.identity import Principal
-from hinterland.contract.records import Collection
+from hinterland.contract.records import EVERYBODY, Collection
 from hinterland.kit.clock import ManualClock
 from hinterland.server.data import moved_views, redecided
 from hinterland.server.storage.protocol import Storage
 from tests.server.data.acts import make
 from tests.server.data.teams import COLLECTIONS
-from tests.server.data.world import BEN, Replica, World, delete, opened, patch, summary
+from tests.server.data.world import BEN, Replica, World, delete, listen, opened, patch, summary
 
 TEAMS = ("red", "blue", "grey")
+IS_STAFF = "'staff' in auth.roles"
 
 
 @pytest.fixture
@@ -45,17 +47,16 @@ async def fresh(world: World, device: Replica) -> bool:
 
 
 async def test_what_came_and_left(asking: World) -> None:
-    """A pull sends the records that a new membership shows and takes those away that another one showed, as they were
-    at its cursor, and then what happened to them since."""
+    """A pull sends the records that a new membership shows, as they are now, and takes those away that another one
+    showed; of what came and went meanwhile nothing."""
     device = await synced(asking)
     await asking.write(make("members", "3", team="blue", user="ben"), patch("posts", "blue1", text="new"))
     await asking.write(delete("members", "2"), delete("posts", "blue2"), patch("posts", "grey1", team="blue"))
     await asking.write(make("members", "9", team="grey", user="eve"), patch("posts", "red2", team="grey"))
     pulled = await device.page()
     assert (pulled.restart, pulled.complete, pulled.reason, pulled.more) == ([], [], "", False)
-    came = [("create", "blue1"), ("create", "blue2"), ("left", "red1"), ("left", "red2")]
-    assert sorted(summary(pulled.changes)[:4]) == came
-    assert sorted(summary(pulled.changes)[4:]) == [("create", "grey1"), ("delete", "blue2"), ("update", "blue1")]
+    came = [("create", "blue1"), ("create", "grey1"), ("left", "red1"), ("left", "red2")]
+    assert sorted(summary(pulled.changes)) == came
     assert await fresh(asking, device)
     assert (await device.page()).changes == []
 
@@ -100,10 +101,75 @@ async def test_page_by_page(asking: World) -> None:
     assert device.answers[-1].more
     await asking.write(make("members", "3", team="blue", user="ben"))
     pulled = await device.page(1)
-    assert (pulled.restart, pulled.reason) == (["teams"], "changed")
+    assert (pulled.restart, pulled.reason, pulled.more) == ([], "", True)
     assert sorted(summary(pulled.changes)) == [("create", "blue1"), ("create", "blue2")]
-    await device.sync(1)
+    later = [(answer.restart, answer.reason) for answer in await device.sync(1) if answer.restart]
+    assert later == [(["teams"], "changed")], "once the others are at the end of the log"
     assert await fresh(asking, device)
+
+
+async def _secrets(world: World) -> None:
+    """Write what is gone again before Ben may see it."""
+    await world.write(patch("posts", "blue1", text="SECRET"), patch("notices", "blue", text="a", room="SECRET"))
+    await world.write(make("posts", "gone", team="blue", text="SECRET"))
+    await world.write(patch("posts", "blue1", text="new"), patch("notices", "blue", text="b", room="r2"))
+    await world.write(delete("posts", "gone"))
+
+
+@pytest.mark.parametrize("limit", [1, 500])
+@pytest.mark.parametrize("was_member", [False, True])
+async def test_what_was_meanwhile(asking: World, was_member: bool, limit: int) -> None:
+    """What a record was while its caller was no member is never sent, by a pull or a stream: neither to who becomes one
+    nor to who is one again."""
+    joined = make("members", "3", team="blue", user="ben")
+    await asking.write(make("notices", "blue", team="blue"), *([joined] if was_member else []))
+    await asking.write(patch("posts", "blue1", text="" if was_member else "SECRET"))
+    device = await synced(asking, "posts", "notices")
+    cursor = device.cursor
+    if was_member:
+        await asking.write(delete("members", "3"))
+    await _secrets(asking)
+    await asking.write(joined)
+    pulled = await device.sync(limit)
+    assert "SECRET" not in str([answer.changes for answer in pulled])
+    assert await fresh(asking, device)
+    assert {row.get("room") for row in device.rows.values() if row["id"] == "blue"} == {"r2"}
+    again = await asking.subscribe(BEN, "posts", "notices", cursor=cursor)
+    opening = await again.next()
+    assert b"SECRET" not in opening
+    assert b"resync" in opening
+
+
+async def test_other_changes_of_what_is_asked(asking: World) -> None:
+    """Memberships of others, and changes of one's own that decide nothing, don't end a stream that comes back."""
+    stream = await listen(asking, BEN, "posts")
+    await asking.write(patch("posts", "red1", text="x"))
+    cursor = (await stream.next()).id
+    await asking.write(make("members", "8", team="blue", user="eve"), patch("members", "2", level=3))
+    await asking.write(delete("members", "8"), patch("posts", "red1", text="y"))
+    again = await listen(asking, BEN, "posts", cursor=cursor)
+    assert summary(await again.changes()) == [("update", "red1")]
+
+
+async def test_rights_that_changed_beside_another_collection(storage: Storage, clock: ManualClock) -> None:
+    """A collection that a caller's new rights show is sent as it is at the end of the log, also where another one is
+    read on from an old cursor: not as it was before the rights."""
+    staff = Collection(name="staff", fields={"text": Text(), "pay": Text(read=IS_STAFF)}, rules=EVERYBODY)
+    plain = Collection(name="plain", fields={"text": Text()}, rules=EVERYBODY)
+    async with opened(storage, clock, (staff, plain)) as world:
+        await world.write(make("staff", "s", text="a", pay="SECRET"), make("plain", "p", text="a"))
+        device = await synced(world, "staff", "plain")
+        await world.write(*[patch("plain", "p", text=text) for text in "bcd"], patch("staff", "s", pay="new"))
+        device.caller = Principal(id="ben", roles=("staff",))
+        for limit in (1, 500):
+            copy = Replica(world, device.caller, "staff", "plain")
+            copy.rows, copy.cursor = dict(device.rows), device.cursor
+            pulled = await copy.sync(limit)
+            assert "SECRET" not in str([answer.changes for answer in pulled])
+            assert [answer.restart for answer in pulled if answer.restart] == [["staff"]]
+            assert {row["id"]: (row["text"], row.get("pay")) for row in copy.rows.values()} == {
+                "s": ("a", "new"), "p": ("d", None),
+            }  # fmt: skip
 
 
 @pytest.mark.parametrize(

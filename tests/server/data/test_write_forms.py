@@ -98,9 +98,11 @@ async def test_an_upsert_by_id(shop: Api) -> None:
     ],
 )
 async def test_wrong_upserts(shop: Api, query: str, body: dict[str, Any], code: str) -> None:
-    """An upsert names a unique field whose value is in its body."""
+    """An upsert names a unique field whose value is in its body; an error has the parameter's own name."""
     ada = await shop.sign_up("ada")
-    problem(await shop("POST", f"{ITEMS_PATH}?{query}", json=body, headers=ada["headers"]), 400, code)
+    found = problem(await shop("POST", f"{ITEMS_PATH}?{query}", json=body, headers=ada["headers"]), 400, code)
+    assert "by=" not in found["message"]
+    assert "by" not in found.get("errors", {})  # which is a batch's name of the parameter
 
 
 async def test_an_upsert_says_nothing_of_hidden_records(shop: Api) -> None:

@@ -166,6 +166,7 @@ async def test_one_refused_write_undoes_all(each_api: Api, write: dict[str, Any]
         {"act": "patch", "collection": "things", "id": "a", "patch": [{"op": "nonsense", "path": "/text"}]},
         {"act": "delete", "collection": "things", "id": "a", "body": {"text": "b"}},
         {"act": "merge", "collection": "things"},
+        *[{"act": act, "collection": "things"} for act in ("patch", "replace", "delete")],
         {"act": "create", "collection": "things", "body": {"id": [1]}},
         {"act": "create"},
     ],

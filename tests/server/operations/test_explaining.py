@@ -84,5 +84,7 @@ async def test_who_may_ask_and_what(api: Api) -> None:
         ({"user": "none"}, 404, "not_found"),
         ({"id": ""}, 400, "invalid_body"),
         ({"action": "grow"}, 400, "invalid_body"),
+        ({"action": "read"}, 400, "invalid_body"),
     ):
-        problem(await api("POST", PATH, json=body | wrong, headers=api.admin), status, code)
+        found = problem(await api("POST", PATH, json=body | wrong, headers=api.admin), status, code)
+    assert found["message"] == "field: is required for the action read"

@@ -35,7 +35,8 @@ def exists_in(checker: Checker, node: FunctionCall) -> Typed:
     owner, name, body = node.arguments
     assert isinstance(owner, Name)
     if node.function != "exists":
-        hint = f"write !{owner.name}.exists(…) with the opposite condition"
+        hint = f"write {'!' if node.function == 'all' else ''}{owner.name}.exists(…)"
+        hint += " with the opposite condition" if node.function == "all" else ", the only question to a collection"
         raise fail(node, f"{node.function}() is for lists, {owner.name} is a collection", hint)
     if not isinstance(name, Name):
         raise fail(name, "the first argument of exists() names the record", _EXAMPLE)

@@ -186,10 +186,9 @@ class Checker:
         if node.name in self.environment.collections:
             hint = f"ask it with {node.name}.exists(…, …)"
             raise fail(node, f"{node.name} is a collection and has no value of its own", hint)
-        known = [
-            name for name in (*self.environment.variables, *self.scope) if name.isidentifier()
-        ]  # or none can write it
-        raise fail(node, f'unknown variable "{node.name}"', nearest(node.name, known))
+        names = [name for name in (*self.environment.variables, *self.scope) if name not in self.environment.unlisted]
+        known = [name for name in names if name.isidentifier()]  # or none can write it
+        raise fail(node, f'unknown variable "{node.name}"', nearest(node.name, known, [*self.environment.collections]))
 
     def select(self, node: Node, operand: Node, field: str) -> Path:
         """A field of an object."""

@@ -6,6 +6,8 @@ evaluation answers true, false or *error* (None), and error denies.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 _WIDTH = 100
 
 
@@ -44,11 +46,13 @@ class CelError(ValueError):
         return f"{self.message}{hint} (line {self.line}, column {self.column})\n{indented}"
 
 
-def nearest(word: str, known: list[str]) -> str:
-    """A hint that names the known word most like ``word``, or lists the known words if none is near."""
+def nearest(word: str, known: list[str], others: Iterable[str] = ()) -> str:
+    """A hint that names the word most like ``word`` of those that are known and of ``others``, or lists the known words
+    if none is near."""
     from difflib import get_close_matches  # only an error pays for this import
 
-    found = get_close_matches(word, known, 1) or get_close_matches(word.lower(), known, 1)
+    all_names = [*known, *others]
+    found = get_close_matches(word, all_names, 1) or get_close_matches(word.lower(), all_names, 1)
     if found:
         return f'did you mean "{found[0]}"?'
     return f"known: {', '.join(sorted(known)[:20])}" if known else ""

@@ -20,7 +20,7 @@ type           language    in a document
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 
 class Type:
@@ -90,13 +90,19 @@ class ObjectType(Type):
 
 class Environment:
     """The variables that an expression may read, by name, and the collections that it may ask, with the types of their
-    records."""
+    records. `unlisted`: the variables that no error suggests."""
 
-    __slots__ = ("collections", "variables")
+    __slots__ = ("collections", "unlisted", "variables")
 
-    def __init__(self, variables: Mapping[str, Type], collections: Mapping[str, ObjectType] | None = None) -> None:
+    def __init__(
+        self,
+        variables: Mapping[str, Type],
+        collections: Mapping[str, ObjectType] | None = None,
+        unlisted: Container[str] = (),
+    ) -> None:
         self.variables = dict(variables)
         self.collections = collections or {}
+        self.unlisted = unlisted
 
 
 def is_integer(kind: Type) -> bool:

@@ -3,8 +3,12 @@ requests of a group are about to write."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import chain
 from typing import Any, Protocol
+
+import msgspec
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
@@ -12,15 +16,18 @@ from hinterland.kit.cel.asking import collections_of, equal_sides, exact_asks, i
 from hinterland.kit.cel.moments import NOW
 from hinterland.kit.cel.predicates import Variables, evaluator
 from hinterland.kit.cel.seeking import terms_of
-from hinterland.kit.cel.typed import RELATED, Exists
+from hinterland.kit.cel.typed import RELATED, Exists, Path
 from hinterland.server.data import documents
 from hinterland.server.data.admission import denied
+from hinterland.server.data.ask_costs import AskCosts
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.rules import Rule
 from hinterland.server.data.staged_records import StagedRecords
-from hinterland.server.storage.protocol import Snapshot, StoredRecord
+from hinterland.server.storage.protocol import LogKey, Snapshot, StoredRecord
 
 _MOST_ROWS = 1_000
+_FEW_ROWS = 20  # that are read before what is about to be written is looked at
+_FEW_RECORDS = 8  # among which no other equality is worth a look
 
 
 class Staged(Protocol):
@@ -44,9 +51,20 @@ class Answers(dict[Exists, "bool | None"]):
         return self.get(ask)
 
 
+Decisions = dict[tuple[Rule, bytes], bool]
+"""What rules say to a caller, by what they read of a record."""
+_text_of = msgspec.json.Encoder(order="sorted").encode
+
+
+def _read(rule: Rule, values: Mapping[str, Any] | None) -> bytes:
+    if values is None or "" in rule.reads_record:
+        return _text_of(values)
+    return _text_of({name: values[name] for name in rule.reads_record if name in values})
+
+
 class RuleChecker:
-    """Decides by rules for one caller at an instant, and answers the asks of these. `source`: the database;
-    `locks`: within a transaction that writes."""
+    """Decides by rules for one request's caller at an instant, and answers the asks of these. `source`: the database;
+    `locks`: within a transaction that writes. Raises `too_costly` where the answers take too much work together."""
 
     def __init__(
         self,
@@ -64,6 +82,7 @@ class RuleChecker:
         self._staged = staged
         self._locks = locks
         self._skips_rules = skips_rules or caller.is_admin
+        self._costs = AskCosts(staged)
 
     async def allows(
         self,
@@ -98,20 +117,28 @@ class RuleChecker:
             raise denied(entry.name, action, is_signed_in=self._caller.is_signed_in)
 
     async def asked_fields(
-        self, entry: Entry, record: StoredRecord, document: Mapping[str, Any] | None = None
+        self,
+        entry: Entry,
+        record: StoredRecord,
+        document: Mapping[str, Any] | None = None,
+        known: Decisions | None = None,
     ) -> frozenset[str]:
         """Of the fields whose read rules ask other collections, those that the caller sees of `record` (its whole
-        `document`, where it is at hand)."""
+        `document`, where it is at hand). `known`: what was decided since anything was written last."""
         if not entry.asking or self._caller.is_admin:
             return entry.asking
+        known = {} if known is None else known
         allowed: dict[Rule, bool] = {}
         for name in entry.asking:
             rule = entry.private[name]
             if rule is not None and rule not in allowed:
                 variables: dict[str, object] = {"auth": self._caller.as_auth()}
-                variables["record"] = entry.variable(record, rule, document)
-                variables[RELATED] = await self.answers(rule, variables)
-                allowed[rule] = rule.test(variables) is True
+                values = variables["record"] = entry.variable(record, rule, document)
+                decided = (rule, _read(rule, values))
+                if decided not in known:
+                    variables[RELATED] = await self.answers(rule, variables)
+                    known[decided] = rule.test(variables) is True
+                allowed[rule] = known[decided]
         return frozenset(name for name in entry.asking if (rule := entry.private[name]) and allowed[rule])
 
     async def hidden_of(
@@ -131,17 +158,26 @@ class RuleChecker:
         inner = inner_asks(ask)
         if inner and any(self._staged(name) for name in collections_of(ask.body)):
             return await self._one_by_one(ask, rule, variables, staged)
+        # The database first: its indexes answer at once, and what is written has none but for equalities.
+        statements = rule.statements(ask)
+        limit = 1 + sum(each.replaced for each in staged)
+        few = min(limit, _FEW_ROWS)
+        rows = await self._source.fetch(*statements.true(variables, few, locks=self._locks))
+        if any(not _is_staged(staged, row) for row in rows):
+            return True
         answer = await self._of_staged(ask, rule, variables, staged)
         if answer is True:
             return True
-        statements = rule.statements(ask)
-        limit = 1 + sum(each.replaced for each in staged)
-        rows = await self._source.fetch(*statements.true(variables, limit, locks=self._locks))
-        if any(not _is_staged(staged, row) for row in rows):
-            return True
+        if len(rows) == few < limit:
+            rows = await self._source.fetch(*statements.true(variables, limit, locks=self._locks))
+            await self._costs.spend(rule, len(rows))
+            if any(not _is_staged(staged, row) for row in rows):
+                return True
         if answer is None or not is_exact:
             return answer
         rows = await self._source.fetch(*statements.possible(variables, limit, is_whole=True))
+        if staged:
+            await self._costs.spend(rule, len(rows))
         return None if any(not _is_staged(staged, row) for row in rows) else False
 
     async def _one_by_one(
@@ -151,11 +187,13 @@ class RuleChecker:
         answer = await self._of_staged(ask, rule, variables, staged)
         if answer is True:
             return True
-        rows = await self._source.fetch(*rule.statements(ask).possible(variables, _MOST_ROWS + 1, is_whole=False))
+        limit = min(_MOST_ROWS, self._costs.left_again())
+        rows = await self._source.fetch(*rule.statements(ask).possible(variables, limit + 1, is_whole=False))
+        self._costs.check_again(rule, len(rows))
         if len(rows) > _MOST_ROWS:
             message = f"a rule would look at more than {_MOST_ROWS:,} records of {ask.collection}"
             raise Refusal("too_costly", f"{message} and at changes of the same request; send these apart")
-        records = [StoredRecord(*row) for row in rows if not _is_staged(staged, row)]
+        records = [None if _is_staged(staged, row) else StoredRecord(*row) for row in rows]
         return await self._any(ask, rule, variables, records, answer)
 
     async def _of_staged(
@@ -167,13 +205,15 @@ class RuleChecker:
         return await self._any(ask, rule, variables, _current(ask, variables, staged), False)
 
     async def _any(
-        self, ask: Exists, rule: Rule, variables: Variables, records: Iterable[StoredRecord], answer: bool | None
+        self, ask: Exists, rule: Rule, variables: Variables, records: Iterable[StoredRecord | None], answer: bool | None
     ) -> bool | None:
-        test = evaluator(ask.body)
+        test, inner = evaluator(ask.body), inner_asks(ask)
         for record in records:
+            await self._costs.spend(rule, 1, record, asks_again=bool(inner) and record is not None)
+            if record is None:
+                continue
             document = documents.with_meta(record, documents.document_of(record))
             scope = {**variables, ask.name: document}
-            inner = inner_asks(ask)
             if inner:
                 scope[RELATED] = Answers({each: await self._answer(each, rule, scope, is_exact=True) for each in inner})
             found = test(scope)
@@ -183,16 +223,32 @@ class RuleChecker:
         return answer
 
 
-def _current(ask: Exists, variables: Variables, staged: Sequence[StagedRecords]) -> Iterator[StoredRecord]:
-    """The records about to be written that the question may concern, as they will be."""
-    sides = next((sides for term in terms_of(ask.body) if (sides := equal_sides(ask, term)) is not None), None)
-    value = None if sides is None else evaluator(sides[1])(variables)
+@lru_cache(maxsize=1_000)
+def _equalities(ask: Exists) -> tuple[tuple[Path, Callable[[Variables], object]], ...]:
+    """The fields of the asked records that must equal a value, which does not read these records."""
+    found = [sides for term in terms_of(ask.body) if (sides := equal_sides(ask, term)) is not None]
+    return tuple([(own, evaluator(other)) for own, other in found])
+
+
+def _current(ask: Exists, variables: Variables, staged: Sequence[StagedRecords]) -> Iterator[StoredRecord | None]:
+    """The records about to be written that the question may concern, as they will be; None for each that it passes
+    over. They are found by the equality that the fewest of them may meet."""
+    known = [(own, value) for own, evaluate in _equalities(ask) if (value := evaluate(variables)) is not None]
     for place, part in enumerate(staged):
-        keys = part.records if sides is None or value is None else part.like(sides[0], ask.name, value)
-        for key in keys:
-            record = part.records[key]
-            if record is not None and not any(key in later.records for later in staged[place + 1 :]):
-                yield record
+        later = staged[place + 1 :]
+        for key in _fewest(part, ask.name, known):
+            yield None if any(key in each.records for each in later) else part.records[key]
+
+
+def _fewest(part: StagedRecords, name: str, known: Sequence[tuple[Path, object]]) -> Iterable[LogKey]:
+    fewest: Sequence[Collection[LogKey]] = (part.records,)
+    for own, value in known:
+        found = part.like(own, name, value)
+        if sum(map(len, found)) <= sum(map(len, fewest)):
+            fewest = found
+        if sum(map(len, fewest)) <= _FEW_RECORDS:
+            break
+    return [*chain(*fewest)]
 
 
 def _is_staged(staged: Sequence[StagedRecords], row: Sequence[Any]) -> bool:

@@ -100,7 +100,7 @@ class BeforeHooks:
             try:
                 if isinstance(form, Upsert):
                     meant = await self._resolved(request, writes[:index], write, form, names)
-                    forms[index] = Upsert(form.by, write.body.get(form.by))
+                    forms[index] = form._replace(value=write.body.get(form.by))
                 old = await self._old(request, meant, written)
                 if isinstance(form, JsonPatch) and old is not None:
                     meant = write = await self._with_values(request, write, old, form)
@@ -219,8 +219,9 @@ class BeforeHooks:
             log.error(
                 "the before-hook %s of %s took longer than %g s", name_of(hook), details.collection, self._seconds
             )
-        except Exception:
+        except Exception as error:
             log.exception("the before-hook %s of %s failed", name_of(hook), details.collection)
+            raise Refusal("internal") from error  # which the line with the request's id then shows too
         raise Refusal("internal")
 
     def _details(self, request: WriteRequest, write: Write, body: Document, old: StoredRecord | None) -> BeforeWrite:

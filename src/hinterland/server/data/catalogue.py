@@ -70,7 +70,8 @@ def _described(asked: AskedCollection) -> list[Any]:
 class Entry:
     """One compiled collection. `children` are the collections below it, `links` its fields that refer to records, and
     `referring` the fields that refer to its own. Of the `private` fields, by their read rules (None: administrators
-    alone), `asking` are those whose rules ask other collections."""
+    alone), `asking` are those whose rules ask other collections; a caller may see some and not others where it
+    `is_mixed`."""
 
     def __init__(
         self,
@@ -94,6 +95,7 @@ class Entry:
             if field.read
         }
         self.asking = frozenset(name for name, rule in self.private.items() if rule is not None and rule.asks)
+        self.is_mixed = bool(self.asking) or len({*self.private.values()}) > 1
         self.asked_names = frozenset[str]().union(
             *[rule.asked_names for rule in (*self.rules.values(), *self.private.values()) if rule is not None]
         )
@@ -110,7 +112,7 @@ class Entry:
 
     def _rule(self, place: str, text: str) -> Rule | None:
         try:
-            rule = self.book.rule(text)
+            rule = self.book.rule(text, is_update=place == "update")
             if rule is not None and place not in _DECIDED_ALONE:
                 rule.whole(ANY_ALIAS)  # a list is one statement
         except CelError as error:

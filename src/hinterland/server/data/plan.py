@@ -96,6 +96,7 @@ class Plan:
         self._rules = RuleChecker(
             state.transaction, request.caller, instant, self._staged, locks=True, skips_rules=skips
         )
+        self._naming = RuleChecker(state.transaction, request.caller, instant, self._staged, locks=True)
         self._records = PlanRecords(request, state, self._staged, self._rules, instant)
         self._edits = DeviceEdits(state, request.origin, self.timestamp, self._rules)
         self._created: dict[str, list[RecordKey]] = {}
@@ -148,8 +149,7 @@ class Plan:
                     raise CallerLeft
         self.refused.finish()
         if self.request.shows_records and not self.request.caller.is_admin:
-            shown, catalogue = self._records.shown, self.catalogue
-            self.written = [await shown(catalogue[written.collection], written) for written in self.written]
+            self.written = await self._records.shown(self.catalogue, self.written, self._is_given_up)
         return self
 
     async def _decide_or_undo(self, write: Write, index: int, base: int | None, times: Times | None) -> None:
@@ -328,10 +328,9 @@ class Plan:
     async def _can_name(self, field: Referring, record: StoredRecord) -> bool:
         """Whether the caller may know that the record refers to another by this field: also where their own account is
         deleted, by rights that they don't have themselves."""
-        entry, caller = self.catalogue[field.collection], self.request.caller
-        by_rules = RuleChecker(self.state.transaction, caller, self.instant, self._staged, locks=True)
-        is_hidden = field.field in entry.private and field.field in await by_rules.hidden_of(entry, record)
-        return not is_hidden and await by_rules.allows(entry, "view", record)
+        entry = self.catalogue[field.collection]
+        is_hidden = field.field in entry.private and field.field in await self._naming.hidden_of(entry, record)
+        return not is_hidden and await self._naming.allows(entry, "view", record)
 
     # ------------------------------------------------------------ staging
 

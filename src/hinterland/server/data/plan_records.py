@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from hinterland.contract.identity import RecordId
 from hinterland.contract.records import Document
 from hinterland.server.data import documents
-from hinterland.server.data.asks import RuleChecker
-from hinterland.server.data.catalogue import Entry
-from hinterland.server.data.requests import WriteRequest, WrittenRecord
+from hinterland.server.data.asks import Decisions, RuleChecker
+from hinterland.server.data.catalogue import Catalogue, Entry
+from hinterland.server.data.requests import CallerLeft, WriteRequest, WrittenRecord
 from hinterland.server.data.staged_records import RequestStaged
 from hinterland.server.data.state import RecordKey, State
 from hinterland.server.storage.protocol import StoredRecord
+from hinterland.server.storage.reading import pause
 from hinterland.server.storage.statements import TOGETHER
 
 
@@ -92,13 +93,24 @@ class PlanRecords:
             return frozenset()
         return await self._rules.hidden_of(entry, record, document)
 
-    async def shown(self, entry: Entry, written: WrittenRecord) -> WrittenRecord:
-        """A written record with those of its fields that the caller sees by rules that ask other collections."""
-        name, id, parent, _, after, _ = written
-        record = self.mine.get((name, parent, id), after)
-        if not entry.asking or record is None:
-            return written
-        return written._replace(asked=await self._rules.asked_fields(entry, record))
+    async def shown(
+        self, catalogue: Catalogue, written: Sequence[WrittenRecord], is_given_up: Callable[[], bool]
+    ) -> list[WrittenRecord]:
+        """All that the request has written, each with those of its fields that the caller sees by rules that ask other
+        collections. Raises `CallerLeft`."""
+        found, known = [], Decisions()
+        for index, each in enumerate(written):
+            entry, record = (
+                catalogue[each.collection],
+                self.mine.get((each.collection, each.parent, each.id), each.after),
+            )
+            if entry.asking and record is not None:
+                each = each._replace(asked=await self._rules.asked_fields(entry, record, None, known))
+            found.append(each)
+            await pause(index, len(written))
+            if len(written) > 1 and is_given_up():
+                raise CallerLeft
+        return found
 
     def keep(self, key: RecordKey, record: StoredRecord | None, document: Document) -> None:
         """Take what the request makes of a record."""

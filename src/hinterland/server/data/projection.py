@@ -41,6 +41,9 @@ class Projection(NamedTuple):
     members: tuple[JsonMember, ...] = ()
 
 
+WHOLE = Projection()
+
+
 class Included(NamedTuple):
     """Records that come with others by the relation `name`, under that name or another `key`: those that the CEL
     expression `filter` and the conditions `where` let through, in order of `sort`, the first `limit` of them without

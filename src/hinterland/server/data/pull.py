@@ -1,14 +1,18 @@
 """What a device lacks: whole collections first, then the changes of the log, a page at a time, each page one snapshot.
 
 A collection is sent whole in the order of its keys, as it was at the cursor's revision: a record that was changed since
-is sent as it was then, from the log, so that the log can be read on from there and no state appears twice.
+is sent as it was then, from the log, so that the log can be read on from there and no state appears twice. Where the
+caller's rights changed, that revision is the newest; and where rules ask other collections, every record is sent as it
+is now: what it was before, the caller may not have been allowed to see.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -17,6 +21,7 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal, RecordId
 from hinterland.contract.query import MAX_LIMIT
 from hinterland.contract.sync import MAX_COLLECTIONS, Pull, PullResult, Settled
+from hinterland.kit.cel.conditions import in_
 from hinterland.server.data import devices
 from hinterland.server.data.cursors import CHANGED, Cursor, Cursors
 from hinterland.server.data.moved_views import moved_since
@@ -39,18 +44,22 @@ from hinterland.server.storage.reading import pause
 _LOG_PAGE = 500
 _LOG_READ = 1_000  # changes that one pull looks at, whether or not they concern the caller
 _LOG_BYTES = 64 * PAGE_BYTES  # of their records: about a second, far beyond what `_LOG_READ` usually lets through
+_TOGETHER = 200  # records that are asked for by one statement
+_NOT_KEPT = b""  # in the place of a fingerprint: the collection is to be sent whole
 _encode = msgspec.json.Encoder().encode
 _EMPTY = b'{"changes":['
 
 
 class Start(NamedTuple):
-    """Where a pull begins: the cursor, the collections that are sent whole from now on, and why; and the `changes` of
-    collections that are others because of what their rules ask, as JSON texts."""
+    """Where a pull begins: the cursor, the collections that are sent whole from now on, and why; the collections that
+    `moved`, since their rules ask others, with all changes of them as JSON texts; and those that are to be sent whole
+    `later`, once the others are."""
 
     cursor: Cursor
     restart: list[str]
     reason: str
-    changes: Sequence[str] = ()
+    moved: Mapping[str, Sequence[str]] = MappingProxyType({})
+    later: Sequence[str] = ()
 
 
 class Puller:
@@ -77,17 +86,19 @@ class Puller:
             start = await self._start(snapshot, head, views, cursor)
             asking = partial(self._views.catalogue.compile, caller=caller)
             page = PullPage(snapshot, head, views, start.cursor, min(request.limit, MAX_LIMIT), asking)
-            for change in start.changes:
-                page.add(change)
-            await page.fill()
+            restart, reason = start.restart, start.reason
+            await page.fill(start.moved, start.later)
+            if start.later and not page.has_more:
+                restart, reason = [*start.later], start.reason
+                await page.restart(start.later)
             settled = await _settled(snapshot, caller, request.device, page)
         rest = PullResult(
             changes=[],
             cursor=self._cursors.write(page.cursor),
             more=page.has_more,
-            restart=start.restart,
+            restart=restart,
             complete=page.complete,
-            reason=start.reason,
+            reason=reason if restart else "",
             settled=settled,
         )
         return _EMPTY + ",".join(page.changes).encode() + _encode(rest)[len(_EMPTY) :]
@@ -107,9 +118,10 @@ class Puller:
             return Start(anew, names, reason)
         pending = [name for name in cursor.pending if name in views and name not in changed]
         is_same = pending[:1] == [*cursor.pending[:1]]
-        going_on = Cursor(cursor.database_id, cursor.revision, cursor.check, prints, (*pending, *changed),
-                          cursor.after if is_same else None)  # fmt: skip
-        return Start(going_on, changed, reason, [text for texts in moved.values() for text in texts])
+        known = {name: _NOT_KEPT if name in changed else prints[name] for name in names}
+        after = cursor.after if is_same else None
+        going_on = Cursor(cursor.database_id, cursor.revision, cursor.check, known, tuple(pending), after)
+        return Start(going_on, [], reason, moved, changed)
 
     async def _moved(
         self, snapshot: Snapshot, head: Head, views: Mapping[str, View], cursor: Cursor
@@ -120,7 +132,7 @@ class Puller:
         room = PAGE_BYTES
         for name, view in views.items():
             known = None if name in cursor.pending else cursor.views.get(name)
-            if view.related is None or known is None or known == view.fingerprint:
+            if view.related is None or not known or known == view.fingerprint:
                 continue
             texts = await moved_since(snapshot, self._views, view, known, cursor.revision, head)
             size = sum(map(octets, texts or ()))
@@ -169,12 +181,23 @@ class PullPage:
         """Whether the next pull goes on at once."""
         return bool(self.cursor.pending) or self._lacks_log
 
-    async def fill(self) -> None:
-        """Read until the limit or the end of the log."""
+    async def fill(self, moved: Mapping[str, Sequence[str]], later: Sequence[str]) -> None:
+        """Read until the limit or the end of the log: of `moved` collections all that is new is known, and those of
+        `later` are left out."""
+        for change in itertools.chain(*moved.values()):
+            self.add(change)
         while self.cursor.pending and self.room > 0:
             await self._send_whole(self.views[self.cursor.pending[0]])
         if not self.cursor.pending and self.room > 0:
-            await self._follow()
+            left_out = {*moved, *later}
+            await self._follow({name: view for name, view in self.views.items() if name not in left_out})
+
+    async def restart(self, names: Sequence[str]) -> None:
+        """Begin to send collections whole, as they are now; the others have been read to the end of the log."""
+        prints = {name: view.fingerprint for name, view in self.views.items()}
+        self._move(views=prints, pending=tuple(names), after=None)
+        while self.cursor.pending and self.room > 0:
+            await self._send_whole(self.views[self.cursor.pending[0]])
 
     def add(self, change: str) -> None:
         """Add a change."""
@@ -188,14 +211,15 @@ class PullPage:
         changed, has_more_changed = await self._changed(view)
         ends = [[*records][-1]] if is_cut else []
         ends += [changed[-1]] if has_more_changed else []
-        kept = [key for key, record in records.items() if record.revision <= self.cursor.revision]
+        is_now = view.related is not None
+        kept = [key for key, record in records.items() if is_now or record.revision <= self.cursor.revision]
         keys = sorted(key for key in {*kept, *changed} if not ends or key <= min(ends))
         for key in keys:
             if self.room <= 0:
                 return
             record = records.get(key)
-            was = record if record is not None and record.revision <= self.cursor.revision else None
-            seen = was or await self._as_it_was(view, *key)
+            was = record if record is not None and (is_now or record.revision <= self.cursor.revision) else None
+            seen = was if was is not None or is_now else await self._as_it_was(view, *key)
             if seen is not None:
                 delta = Delta(seen.parent, seen.id, seen.revision, None, None)
                 self.add(change_text(SeenChange("create", view.text(Version(seen))), view.name, delta))
@@ -235,13 +259,13 @@ class PullPage:
 
     # ------------------------------------------------------------ the log
 
-    async def _follow(self) -> None:
+    async def _follow(self, views: Mapping[str, View]) -> None:
         """Read the log on. Where that ends depends on what the caller is shown and on how many changes were read, and
         not on how large the others are, below `_LOG_BYTES`; nothing is kept of what is hidden."""
-        shown = ShownChanges(self.views)
+        shown = ShownChanges(views)
         size = self.room
         while self._lacks_log and self._reads_on(shown):
-            entries = await self.snapshot.log(self.cursor.revision, min(size, _LOG_PAGE), collections=self.views)
+            entries = await self.snapshot.log(self.cursor.revision, min(size, _LOG_PAGE), collections=views)
             end = self.head[:2]
             for index, entry in enumerate(entries):
                 if index and entry.commit != end[0] and not self._reads_on(shown):
@@ -251,8 +275,27 @@ class PullPage:
                 await pause(index, len(entries))
             self._move(revision=end[0], check=end[1])
             size *= 2
+        for view in views.values():
+            if view.related is not None and self._lacks_log:
+                await self._show_now(view, shown)
         self.changes += shown.texts.values()
         self.size += shown.size
+
+    async def _show_now(self, view: View, shown: ShownChanges) -> None:
+        """Show the records of a view as they are at the end of the log, and not where this answer ends."""
+        keys = [(key[1], key[2]) for key in shown.texts if key[0] == view.name]
+        while keys:
+            condition = in_("id", [id for _, id in keys[:_TOGETHER]], view.entry.book.kinds["id"])
+            statement = self._compiled(Select(view.name, None, (condition,), window=Window()))
+            rows: Sequence[Any] = ()
+            is_cut = False
+            if statement is not None:
+                rows, is_cut = await self.snapshot.fetch_some(statement.sql, statement.parameters, statement.texts)
+            found = {(row[0], row[1]): StoredRecord(*row[:WIDTH]) for row in rows}
+            done = {key for key in keys[:_TOGETHER] if key in found or not is_cut}
+            for key in done:
+                shown.show(view, key, found.get(key))
+            keys = [key for key in keys if key not in done]
 
     def _reads_on(self, shown: ShownChanges) -> bool:
         has_room = len(shown.texts) < self.room and self.size + shown.size < PAGE_BYTES
@@ -270,13 +313,15 @@ class ShownChanges:
 
     def __init__(self, views: Mapping[str, View]) -> None:
         self.texts: dict[RecordKey, str] = {}
-        self.size = self.read = self.passed = 0
+        self.size = self.read = self.passed = self.end = 0
         self._views = views
         self._was_seen: dict[RecordKey, bool] = {}  # before the record's first change
+        self._with_record: set[RecordKey] = set()  # the texts that have one
 
     def add(self, entry: LogEntry) -> None:
         """Go on by one change."""
         self.read += 1
+        self.end = entry.revision
         view = self._views.get(entry.collection)
         if view is None:
             return
@@ -287,9 +332,23 @@ class ShownChanges:
         elif (earlier := self.texts.pop(key, None)) is not None:
             self.size -= octets(earlier)
         if (seen := view.outcome(version(entry.after), was_seen=was_seen)) is not None:
-            text = change_text(seen, view.name, Delta(entry.parent, entry.id, entry.revision, None, None))
-            self.texts[key] = text
-            self.size += octets(text)
+            self._keep(key, seen, entry.revision)
+
+    def _keep(self, key: RecordKey, seen: SeenChange, revision: int) -> None:
+        text = change_text(seen, key[0], Delta(key[1], key[2], revision, None, None))
+        self.texts[key] = text
+        self.size += octets(text)
+        (self._with_record.discard if seen.record is None else self._with_record.add)(key)
+
+    def show(self, view: View, key: LogKey, record: StoredRecord | None) -> None:
+        """Show a record, which was added in another state, as it is; None: the view has it no longer."""
+        change, was_seen = (view.name, *key), self._was_seen[view.name, *key]
+        if change in self._with_record:
+            self.size -= octets(self.texts.pop(change))
+            if record is not None and (seen := view.outcome(Version(record), was_seen=was_seen)) is not None:
+                self._keep(change, seen, record.revision)
+            elif was_seen:
+                self._keep(change, SeenChange("left"), self.end)
 
 
 async def _settled(snapshot: Snapshot, caller: Principal, device: str, page: PullPage) -> int:

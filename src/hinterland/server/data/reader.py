@@ -20,7 +20,7 @@ from hinterland.kit.clock import Clock
 from hinterland.server.data.admission import denied
 from hinterland.server.data.catalogue import Catalogue, Entry
 from hinterland.server.data.cursors import Seal
-from hinterland.server.data.projection import Projection, Projector
+from hinterland.server.data.projection import WHOLE, Projection, Projector
 from hinterland.server.data.select.aggregates import Aggregates
 from hinterland.server.data.select.compiler import WIDTH, Statement
 from hinterland.server.data.select.included import JSON_WIDTH
@@ -48,7 +48,6 @@ def holders_of(
     return holders
 
 
-_WHOLE = Projection()
 _record = tuple.__new__  # a third of what the call of a named tuple's class costs
 
 
@@ -274,9 +273,9 @@ class RecordReader:
 
 
 def wanted_of_all(entry: Entry, caller: Principal) -> Projection | None:
-    """What is wanted of records where nothing is asked for: all, as text where the database must say what the caller
-    sees of each."""
-    return _WHOLE if entry.asking and not caller.is_admin else None
+    """What is wanted of records where nothing is asked for: all, as text where only the database knows what the caller
+    sees of each, so that a page's end does not depend on the length of what is hidden."""
+    return WHOLE if entry.is_mixed and not caller.is_admin else None
 
 
 def _check_listed(caller: Principal, entry: Entry) -> None:

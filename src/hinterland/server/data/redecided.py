@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from typing import NamedTuple
 
 from hinterland.kit.cel.conditions import eq, in_, or_
 from hinterland.server.data.commits import LogCommit
 from hinterland.server.data.related import AskedChange, AskedChanges, KeyField, Moved, VariableState
 from hinterland.server.data.select.compiler import WIDTH
 from hinterland.server.data.select.question import Select, Window
-from hinterland.server.data.views import SeenChange, Version, View, Views
+from hinterland.server.data.views import SeenChange, Version, View, Views, version
 from hinterland.server.storage.protocol import LogKey, Snapshot, Storage, StoredRecord
 from hinterland.server.storage.reading import pause
 
@@ -24,7 +25,15 @@ has yet to read, streams end, and their readers read the collection again."""
 _MOST_KEYS = 200
 _PAGE = 500
 
-Concerned = Mapping[LogKey, Version]
+
+class ConcernedRecord(NamedTuple):
+    """A record that a change may concern: as it was right after the change, and as it is now; None: not there."""
+
+    then: Version | None
+    now: Version | None
+
+
+Concerned = Mapping[LogKey, ConcernedRecord]
 _Question = tuple[str, KeyField]
 
 
@@ -45,9 +54,9 @@ def _asked_changes(commit: LogCommit, collections: AbstractSet[str]) -> AskedCha
     return AskedChanges({name: [*changes.values()] for name, changes in found.items()})
 
 
-def state_of(version: Version | None) -> VariableState:
-    """The variable of a version."""
-    return None if version is None else version.values(needs_document=True)
+def state_of(state: Version | None) -> VariableState:
+    """The variable of a record's state."""
+    return None if state is None else state.values(needs_document=True)
 
 
 async def redecided(storage: Storage, views: Views, live: Iterable[View], commit: LogCommit) -> dict[View, View | None]:
@@ -76,12 +85,12 @@ async def redecided(storage: Storage, views: Views, live: Iterable[View], commit
     return after
 
 
-def moved_change(view: View, after: View, version: Version) -> SeenChange | None:
+def moved_change(view: View, after: View, record: Version) -> SeenChange | None:
     """What a record that did not change is in the view that became `after`; None: what it was."""
-    was_seen, is_seen = view.sees(version), after.sees(version)
-    if was_seen is is_seen and (not is_seen or view.shown(version) == after.shown(version)):
+    was_seen, is_seen = view.sees(record), after.sees(record)
+    if was_seen is is_seen and (not is_seen or view.shown(record) == after.shown(record)):
         return None
-    return after.outcome(version, was_seen=was_seen)
+    return after.outcome(record, was_seen=was_seen)
 
 
 def wanted_by(view: View, moved: Moved) -> list[tuple[KeyField, frozenset[object]]] | None:
@@ -98,9 +107,9 @@ def wanted_by(view: View, moved: Moved) -> list[tuple[KeyField, frozenset[object
 async def concerned_by(
     snapshot: Snapshot, views: Views, question: _Question, keys: set[object], revision: int
 ) -> Concerned | None:
-    """The records that a change at `revision` may concern, as they were right after it; None: too many.
+    """The records that a change at `revision` may concern, and all that were changed since; None: too many.
 
-    Those that were changed since are as the log has them before the first of these changes.
+    What these were then is in the log, before the first of their changes.
     """
     name, field = question
     values = field.values(keys)
@@ -114,18 +123,25 @@ async def concerned_by(
     rows, is_cut = await snapshot.fetch_some(statement.sql, statement.parameters, statement.texts)
     head = await snapshot.head()
     since: dict[LogKey, StoredRecord | None] = {}
+    latest: dict[LogKey, StoredRecord | None] = {}
     after, read = revision, 0
     while after < head.revision and read <= MOST_CONCERNED:
         page = await snapshot.log(after, _PAGE, head.revision, collections={name})
         for entry in page:
             if entry.collection == name:
                 since.setdefault((entry.parent, entry.id), entry.before)
+                latest[entry.parent, entry.id] = entry.after
         read += len(page)
         after = page[-1].commit if page and not page.is_last else head.revision
     if is_cut or len(rows) > MOST_CONCERNED or read > MOST_CONCERNED:
         return None
-    states: dict[LogKey, StoredRecord | None] = {(row[0], row[1]): StoredRecord(*row[:WIDTH]) for row in rows}
-    return {key: Version(record) for key, record in {**states, **since}.items() if record is not None}
+    found: dict[LogKey, ConcernedRecord] = {}
+    for row in rows:
+        if (key := (row[0], row[1])) not in since:
+            same = Version(StoredRecord(*row[:WIDTH]))
+            found[key] = ConcernedRecord(same, same)
+    changed = {key: ConcernedRecord(version(then), version(latest[key])) for key, then in since.items()}
+    return found | changed
 
 
 def _after(
@@ -151,11 +167,11 @@ def _after(
         some = concerned[view.name, field]
         if some is None:
             return None
-        for key, version in some.items():
-            if key in own:
+        for key, (then, _) in some.items():
+            if key in own or then is None:
                 continue
             own.add(key)
-            if (seen := moved_change(view, after, version)) is not None:
+            if (seen := moved_change(view, after, then)) is not None:
                 changes.append((commit.place_of(view.name, key), seen))
     commit.keep(after, changes)
     return after

@@ -45,7 +45,8 @@ class References:
                 if index % _AT_ONCE == _AT_ONCE - 1:
                     await asyncio.sleep(0)
                 if not await self._is_there(link, id, is_of_app=name in by_app):
-                    errors[name] = [_PROBLEM]
+                    value = document.get(name)
+                    errors[name] = [f"item {value.index(id)}: {_PROBLEM}" if isinstance(value, list) else _PROBLEM]
                     break
                 self.holders.setdefault((entry.name, name, id), []).append(key)
         if errors:

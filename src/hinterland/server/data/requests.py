@@ -166,10 +166,12 @@ class CallerLeft(Exception):
 
 class Upsert(NamedTuple):
     """A write, whose act is for a record that exists, creates it where none has its value of the unique field `by`, or
-    its id where that is "id". `value`: what it was sent, where hooks may have changed it."""
+    its id where that is "id". `value`: what it was sent, where hooks may have changed it. `parameter`: what the caller
+    calls `by`."""
 
     by: str
     value: Any = None
+    parameter: str = "by"
 
 
 class JsonPatch(NamedTuple):

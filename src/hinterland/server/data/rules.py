@@ -300,19 +300,21 @@ class RuleBook:
         self.known = KnownFields(_indexed(collection), _long_texts(collection))
         record, old = record_type(collection), record_type(collection, nullable=True)
         types = {name: each.type for name, each in asked.items()}
-        self._rule = Environment({"record": record, "old": old, "auth": auth}, types)
+        variables = {"record": record, "old": old, "auth": auth}
+        self._rule, self._rule_of_update = Environment(variables, types, ("old",)), Environment(variables, types)
         self._rules: dict[str, Rule] = {}  # equal ones are asked once
         self._condition = Environment({"record": record, "auth": shown_auth})
         self.kinds = record.fields
         self.condition = lru_cache(maxsize=256)(self._compile_condition)
         """The compiled condition of a key (`kit.cel.conditions`). Raises `CelError`."""
 
-    def rule(self, text: str) -> Rule | None:
-        """A declared rule; None (administrators only) for an empty one. Raises `CelError`."""
+    def rule(self, text: str, *, is_update: bool = False) -> Rule | None:
+        """A declared rule; None (administrators only) for an empty one. Raises `CelError`, which suggests `old` for
+        updates only."""
         if not text.strip():
             return None
         if text not in self._rules:
-            tree = check(parse(text), self._rule)
+            tree = check(parse(text), self._rule_of_update if is_update else self._rule)
             self._rules[text] = Rule(text, tree, self._dialect, self.known, self._tables)
         return self._rules[text]
 

@@ -15,9 +15,11 @@ _Key = tuple[str, str, RecordId]  # the collection, the parent and the id
 
 
 class StagedRecords:
-    """The records, as they will be (None: deleted). `replaced`: how many times one that the database has is changed."""
+    """The records, as they will be (None: deleted). `replaced`: how many times one that the database has is changed;
+    `is_of_group`: by the earlier requests of a group."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_of_group: bool = False) -> None:
+        self.is_of_group = is_of_group
         self.records: dict[LogKey, StoredRecord | None] = {}
         self.replaced = 0
         self._order: list[LogKey] = []
@@ -29,9 +31,9 @@ class StagedRecords:
         self._order.append(key)
         self.replaced += not is_new
 
-    def like(self, field: Path, name: str, value: object) -> Collection[LogKey]:
-        """The keys of those in which the `field` (of the variable `name`) has a value, or none. They may have another
-        one again."""
+    def like(self, field: Path, name: str, value: object) -> Sequence[Collection[LogKey]]:
+        """The keys of those in which the `field` (of the variable `name`) has a value, and of those in which it has
+        none. They may have another one again, and some may be among both."""
         seen, keys = self._found.get(field.fields, (0, {}))
         get = evaluator(field)
         for key in self._order[seen:]:
@@ -40,7 +42,7 @@ class StagedRecords:
                 document = documents.with_meta(record, documents.document_of(record))
                 keys.setdefault(get({name: document}), {})[key] = None
         self._found[field.fields] = (len(self._order), keys)
-        return {**keys.get(value, {}), **keys.get(None, {})}
+        return keys.get(value, {}), keys.get(None, {})
 
 
 class RequestStaged:

@@ -66,7 +66,7 @@ class State:
         self._records: dict[RecordKey, StoredRecord | None] = {}
         self._shared: dict[RecordKey, StoredRecord | None] = {}
         self._changes: dict[RecordKey, list[Change]] = {}
-        self._staged = {name: StagedRecords() for name in asked}
+        self._staged = {name: StagedRecords(is_of_group=True) for name in asked}
         self._created: dict[str, list[RecordKey]] = {}
         self._holders: dict[HeldValue, list[RecordKey]] = {}
         self._rows: dict[RowKey, Row | None] = {}

@@ -30,14 +30,16 @@ FindHidden = Callable[[Entry, StoredRecord], Awaitable[AbstractSet[str]]]
 """The fields of a record that are hidden from the caller."""
 
 
-def _sought(entry: Entry, write: Write, by: str, value: Any) -> Any:
+def _sought(entry: Entry, write: Write, form: Upsert) -> Any:
     """The value by which an upsert finds its record, as the store has it. Raises `validation`."""
+    by, value, parameter = form
+    value = write.body.get(by) if value is None else value
     field = entry.collection.fields.get(by)
     if field is None or not field.unique:
         known = ", ".join([*entry.unique, "id"])
-        raise invalid({"by": [f"{by[:64]!r} is not a unique field of {entry.name}; allowed: {known}"]})
+        raise invalid({parameter: [f"{by[:64]!r} is not a unique field of {entry.name}; allowed: {known}"]})
     if write.id != "" and not is_temporary(write.id):
-        raise invalid({"id": [f"can't be set in an upsert by {by}; leave it out, or use by=id"]})
+        raise invalid({"id": [f"can't be set in an upsert by {by}; leave it out, or use {parameter}=id"]})
     if value is None:
         raise invalid({by: ["is required, since the record is found by it"]})
     try:
@@ -54,10 +56,10 @@ async def resolved(
     A record that the caller can't view is not found, nor one whose field is hidden from them (`hidden_of`): that it
     exists is all that a creation says of it.
     """
-    by, value = form
+    by = form.by
     if by == "id":
         return await _by_id(entry, write, view)
-    sought = _sought(entry, write, by, write.body.get(by) if value is None else value)
+    sought = _sought(entry, write, form)
     for key in await having(entry, by, sought):
         record = await view(key) if key[1] == write.parent else None
         if record is not None and by not in await hidden_of(entry, record):

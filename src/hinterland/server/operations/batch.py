@@ -122,6 +122,8 @@ def _write(catalogue: Catalogue, index: int, given: BatchWrite, forms: dict[int,
         if given.act != "patch" or given.body:
             raise _invalid(index, "patch", "is for patches only, in place of the body")
         forms[index] = JsonPatch(json_patch.operations(given.patch, f"writes[{index}].patch"))
+    if given.act in ("patch", "replace", "delete") and given.id == "":
+        raise _invalid(index, "id", f"is required for a {given.act}; name the record")
     if given.body and given.act == "delete":
         raise _invalid(index, "body", "a deletion has none")
     return Write(

@@ -18,6 +18,8 @@ from hinterland.server.operations.call import Call
 from hinterland.server.security.sessions import new_session
 from hinterland.server.storage.protocol import Snapshot, StoredRecord
 
+_FIELD_NEEDED = "is required for the action read"
+
 
 async def explain_rule(backend: Backend, call: Call[RuleQuestion]) -> Explanation:
     """Whether a rule lets a user do something, and which part of it refuses."""
@@ -46,6 +48,8 @@ def _rule(entry: Entry, asked: RuleQuestion) -> Rule | None:
         if asked.field:
             raise Refusal("invalid_body", f'field: is for the action "read", not for {asked.action}; leave it out')
         return entry.rules[asked.action]
+    if not asked.field:
+        raise Refusal("invalid_body", f"field: {_FIELD_NEEDED}", errors={"field": [_FIELD_NEEDED]})
     if asked.field not in entry.collection.fields:
         known = ", ".join(closest_first(asked.field, entry.collection.fields))
         raise Refusal("invalid_body", f"field: {entry.name} has no field {asked.field[:64]!r}; there are {known}")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from hinterland.contract.errors import Refusal
 from hinterland.kit import validation_mismatch
 
 
-def unfitting(error: msgspec.ValidationError, code: str, name: str = "") -> Refusal:
-    """The refusal with a `code` of what msgspec found, at its place or under the `name` of the value."""
-    mismatch = validation_mismatch.read(error)
+def unfitting(error: msgspec.ValidationError, code: str, kind: Any, name: str = "") -> Refusal:
+    """The refusal with a `code` of what msgspec found, at its place or under the `name` of the value, in a value
+    of this `kind`."""
+    mismatch = validation_mismatch.read(error, kind)
     is_text = code == "invalid_query" and mismatch.found == "str"  # as all values of a query are
     reason = validation_mismatch.phrase(mismatch._replace(found="") if is_text else mismatch)
     place = name or ("" if mismatch.path == "$" else mismatch.path.removeprefix("$."))

@@ -184,6 +184,8 @@ async def test_other_kinds_of_bodies(api: Api, given: str) -> None:
     """A body of another media type, or encoded, is refused with what to send."""
     answer = await api("POST", THINGS, content=b"{}", headers={"Content-Type": given})
     assert "application/json" in problem(answer, 415, "unsupported_media_type")["message"]
+    answer = await api("PATCH", f"{THINGS}/a", content=b"{}", headers={"Content-Type": given})
+    assert "application/json-patch+json" in problem(answer, 415, "unsupported_media_type")["message"]
 
 
 async def test_kinds_of_json(api: Api) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.server.api import Api, problem
 
+OTHER = {"If-Match": '"999"'}
 PATH = "/v1/records/things/t"
 
 
@@ -24,3 +25,13 @@ async def test_unknown_parameters(each_api: Api, method: str, query: str, words:
     answer = await each_api(method, f"{PATH}?{query}", headers=each_api.admin, **body)
     assert words in problem(answer, 400, "invalid_query")["message"]
     assert (await each_api("GET", f"{PATH}?fields=text", headers=each_api.admin)).json()["text"] == "a"
+
+
+@pytest.mark.parametrize("headers", [OTHER, {"If-None-Match": "*"}])
+async def test_an_upsert_has_no_conditions(each_api: Api, headers: dict[str, str]) -> None:
+    """An upsert refuses the preconditions that other writes take: it would write over what they protect."""
+    await each_api("PUT", PATH, json={"text": "a"}, headers=each_api.admin | {"If-None-Match": "*"})
+    body = {"id": "t", "text": "b"}
+    answer = await each_api("POST", "/v1/records/things?upsert=id", json=body, headers=each_api.admin | headers)
+    assert "takes no If-Match" in problem(answer, 400, "invalid_query")["message"]
+    assert (await each_api("GET", PATH, headers=each_api.admin)).json()["text"] == "a"

@@ -124,7 +124,7 @@ async def test_ranges(each_library: Api, query: str, part: str, expected: list[i
         ('_sort=title&sort=["title","ASC"]', "send sort or _sort"),
         ("sort=[title]", 'send ["title", "ASC"]'),
         ('sort=["title","UP"]', "asc or desc"),
-        ("_embed=reviews", "_embed is not supported; read the related records"),
+        ("_embed=reviews", "or with /v1/records/books?expand=…"),
         ("_expand=author", "_expand is not supported"),
         ('embed=["author"]', "embed is not supported"),
     ],

@@ -352,3 +352,22 @@ async def test_the_document(own: Api) -> None:
     assert [(p["name"], p["in"]) for p in photos["put"]["parameters"]] == [("name", "path"), ("width", "query")]
     assert {"200", "206", "416"} <= photos["get"]["responses"].keys()
     assert made["paths"]["/v1/functions/ping"]["post"]["responses"]["204"]
+
+
+@pytest.mark.parametrize(("path", "body", "words"), [
+    ("/v1/batch", {"writes": [], "atomic": False}, "atomic: is unknown"),
+    ("/v1/batch", {"writes": [{"act": "delete", "collection": "things", "id": "t", "revison": 1}]},
+     "writes[0].revison: is unknown"),
+    ("/v1/admin/records/things/delete", {"filter": "true", "dryrun": True}, "dryrun: is unknown"),
+    ("/v1/admin/records/things/delete", {"filter": "true", "collection": "posts"}, "collection: differs from the path"),
+    ("/v1/admin/roles", {"user": "x", "grants": ["editor"]}, "grants: is unknown"),
+])  # fmt: skip
+async def test_unknown_members(each_api: Api, path: str, body: dict[str, Any], words: str) -> None:
+    """What a request to write does not have is refused by name, however like another word it is: nothing is written."""
+    made = await each_api(
+        "PUT", "/v1/records/things/t", json={"text": "a"}, headers=each_api.admin | {"If-None-Match": "*"}
+    )
+    assert made.status_code == 201
+    answer = await each_api("POST", path, json=body, headers=each_api.admin)
+    assert words in problem(answer, 400, "invalid_body")["message"]
+    assert (await each_api("GET", "/v1/records/things/t", headers=each_api.admin)).status_code == 200

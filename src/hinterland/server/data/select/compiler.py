@@ -15,7 +15,7 @@ from hinterland.server.data.select.aggregates import aggregated_statement
 from hinterland.server.data.select.included import JsonLevel
 from hinterland.server.data.select.level import KeptStatement, RecordLevel
 from hinterland.server.data.select.question import Select
-from hinterland.server.data.select.searching import hidden_from, shape_of
+from hinterland.server.data.select.searching import refuse_search, shape_of
 from hinterland.server.data.select.visibility import refuse_hidden, rule_of
 from hinterland.server.storage.protocol import Texts
 from hinterland.server.storage.statements import RECORD_NAMES, TOGETHER
@@ -87,8 +87,7 @@ class Compiler:
             for entry, names in kept.reads:
                 refuse_hidden(entry, names & entry.hidden(caller))
             if select.search is not None:
-                entry = self._catalogue[select.collection]
-                refuse_hidden(entry, hidden_from(entry, caller))
+                refuse_search(self._catalogue[select.collection], caller)
         variables = variables_of(caller, instant)
         for gate in kept.gates:
             if not gate(select, variables):

@@ -31,10 +31,12 @@ def shape_of(entry: Entry, search: Search) -> tuple[int, ...]:
     return (*search.shape, len(search.terms)) if entry.table.search.has_private else search.shape
 
 
-def hidden_from(entry: Entry, caller: Principal) -> frozenset[str]:
-    """The fields that a search reads, where the caller sees none of them in any record."""
+def refuse_search(entry: Entry, caller: Principal) -> None:
+    """Raises `forbidden` where the caller sees none of the fields that a search reads in any record."""
     names = frozenset([name for name, _ in entry.table.search.fields])
-    return names if names <= entry.closed(caller) else frozenset()
+    if names <= entry.closed(caller):
+        known = f"{', '.join(sorted(names))} of {entry.name}"
+        raise Refusal("forbidden", f"{known} can't be used to filter, sort or search")
 
 
 def found_by(entry: Entry, alias: str, search: Search, *, is_free: bool) -> SqlPart:

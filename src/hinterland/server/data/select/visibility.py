@@ -147,6 +147,8 @@ def filtering(entry: Entry, caller: Principal, text: str) -> Condition:
 def refuse_hidden(entry: Entry, names: AbstractSet[str]) -> None:
     """Raises `forbidden` for `names` of fields that are hidden from the caller who filters or sorts by them."""
     if names:
+        known = f"{', '.join(sorted(names))} of {entry.name}"
         raise Refusal(
-            "forbidden", f"{', '.join(sorted(names))} of {entry.name} can't be used to filter, sort or search"
+            "forbidden",
+            f"{known} can't be used to filter, sort or aggregate; its read rule must be true whatever the record",
         )

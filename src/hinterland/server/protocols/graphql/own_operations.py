@@ -47,7 +47,7 @@ def _input(row: Operation, given: dict[str, Any]) -> Any:
     try:
         return msgspec.convert(given, row.input)
     except msgspec.ValidationError as error:
-        raise unfitting(error, code) from None
+        raise unfitting(error, code, row.input) from None
 
 
 async def _carried_out(execution: Execution, row: Operation, call: Call[Any]) -> Any:

@@ -19,8 +19,8 @@ from hinterland.server.callers import caller_address
 from hinterland.server.data.admission import is_closed
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.documents import wire
-from hinterland.server.data.projection import Projection
-from hinterland.server.data.reader import RecordPage, wanted_of_all
+from hinterland.server.data.projection import WHOLE, Projection
+from hinterland.server.data.reader import RecordPage
 from hinterland.server.data.requests import Intent, JsonPatch, Upsert
 from hinterland.server.http import JSON, Codec, Headers, HttpAnswer, HttpRequest, caching, json_answer
 from hinterland.server.operations import records
@@ -134,7 +134,8 @@ async def view_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
     entry, parent, text = backend.catalogue.locate(path_of(request))
     conditions = preconditions(request, is_read=True) if b"if-match" in request.headers else UNCONDITIONAL
     projection = wanted_of(request) if request.scope.get("query_string") else None
-    projection = projection or wanted_of_all(entry, request.caller)
+    if entry.asking and not request.caller.is_admin:
+        projection = projection or WHOLE
     if projection is None:
         call = Call(caller=request.caller, input=RecordAddress(entry, parent, text), preconditions=conditions)
         record = await records.view_record(backend, call)
@@ -209,6 +210,7 @@ async def patch_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
         return await _change(backend, request, "patch", records.patch_record)
     except Refusal as refusal:
         if refusal.code == "unsupported_media_type":
+            refusal.message += f"; a JSON Patch is sent as {json_patch.MEDIA_TYPE}"
             refusal.headers += (("Accept-Patch", ACCEPT_PATCH),)
         raise
 
@@ -294,7 +296,10 @@ def upserted(request: HttpRequest, *others: str) -> tuple[Upsert | None, bool]:
         raise Refusal("invalid_query", "existing must be patch or replace, beside upsert")
     if "upsert" not in query:
         return None, False
-    return Upsert(query["upsert"]), existing == "replace"
+    if b"if-match" in request.headers or b"if-none-match" in request.headers:
+        hint = "a PUT or PATCH of the record takes them"
+        raise Refusal("invalid_query", f"an upsert takes no If-Match and no If-None-Match; {hint}")
+    return Upsert(query["upsert"], parameter="upsert"), existing == "replace"
 
 
 def _intent(request: HttpRequest) -> Intent:

@@ -78,7 +78,8 @@ def refuse_includes(entry: Entry, pairs: Sequence[tuple[str, str]]) -> None:
     for name, _ in pairs:
         if name in _INCLUDING and not is_field(entry, name):
             message = f"{name} is not supported; read the related records with a request of their own"
-            raise Refusal("invalid_query", f"{message}, such as /{entry.name}/1/comments")
+            path = f"/v1/records/{entry.name}?expand=…"
+            raise Refusal("invalid_query", f"{message}, such as /{entry.name}/1/comments, or with {path}")
 
 
 class _Given:

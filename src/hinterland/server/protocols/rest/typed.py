@@ -107,7 +107,12 @@ class InputReader:
             given, _ = await request.json_object(
                 limit, may_be_empty=self._can_be_empty, setting=setting, max_depth=row.max_depth
             )
-        return self._converted(given | self._placed(request), "invalid_body", is_strict=True)
+        placed = self._placed(request)
+        for name in placed.keys() & given.keys():
+            if given[name] != placed[name] and self._kind.__struct_config__.forbid_unknown_fields:
+                problem = "differs from the path"
+                raise Refusal("invalid_body", f"{name}: {problem}; leave it out", errors={name: [problem]})
+        return self._converted(given | placed, "invalid_body", is_strict=True)
 
     def _queried(self, request: HttpRequest) -> dict[str, Any]:
         given: dict[str, Any] = {}
@@ -131,14 +136,14 @@ class InputReader:
             try:
                 placed[name] = msgspec.convert(text, self._types[name], strict=False)
             except msgspec.ValidationError as error:
-                raise unfitting(error, "invalid_query", name) from None
+                raise unfitting(error, "invalid_query", self._types[name], name) from None
         return placed
 
     def _converted(self, given: Mapping[str, Any], code: str, *, is_strict: bool) -> Any:
         try:
             return msgspec.convert(given, self._kind, strict=is_strict)
         except msgspec.ValidationError as error:
-            raise unfitting(error, code) from None
+            raise unfitting(error, code, self._kind) from None
 
 
 async def _downloaded(request: HttpRequest, download: Download) -> HttpAnswer:
