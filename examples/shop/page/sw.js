@@ -1,7 +1,7 @@
 /* The service worker: keeps the page's own files, so that it opens without a network. Vite puts their list and its hash in. */
 
-const FILES = ["assets/index-84fn_WUX.css","assets/index-BfPjotjl.js","assets/later-Bt10tC3-.js","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
-const CACHE = "shop-93bdd8def393153a";
+const FILES = ["assets/index-84fn_WUX.css","assets/index-DhrZIN1D.js","assets/later-CpiNGiGa.js","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
+const CACHE = "shop-9c7f91c65c60c8a0";
 const PATIENCE = 2_000; // milliseconds in which a network that is there answers
 
 // All of a build or nothing: a page never gets files of two builds.
