@@ -71,9 +71,7 @@ class Declared:
         if self._collection.field(name) is UNDECLARED:
             return AnyOf(meanings(value))
         if name in _OF_SERVER and name not in self._collection.fields:
-            message = (
-                f"{name} is not for records on the device; ask the server: client.collection(…).list({name}=…)"
-            )
+            message = f"{name} is not for records on the device; ask the server: client.collection(…).list({name}=…)"
             raise Refusal("invalid_query", message)
         return Exactly(wanted(self._collection, name, value))
 
