@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hinterland.contract import searching
 from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import Integer, List, Object, Text
 from hinterland.contract.searching import (
+    GAP,
     LONGEST_WORDS,
     Search,
     Unit,
@@ -19,6 +21,8 @@ from hinterland.contract.searching import (
     searched_fields,
     texts_of,
 )
+from hinterland.kit import words as words_module
+from hinterland.kit.words import words_of
 
 
 def units(*written: str) -> tuple[Unit, ...]:
@@ -103,6 +107,37 @@ def test_a_long_text() -> None:
     assert kept is not None
     assert LONGEST_WORDS - 10 < len(kept) <= LONGEST_WORDS
     assert kept.endswith(" word ")
+
+
+@given(st.lists(st.text("a b東é", max_size=20) | st.just("\ufdfa" * 90), max_size=8), st.integers(20, 400))
+def test_what_is_cut_off(texts: list[str], most: int) -> None:
+    """What is kept of the words of long texts is the beginning of all of them, whole words of them."""
+    every = [" ".join(words) for words in map(words_of, texts) if words]
+    whole = f" {f' {GAP} '.join(every)} " if every else None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(searching, "LONGEST_WORDS", most)
+        patch.setattr(words_module, "_SLICE", 10)
+        kept = kept_words(texts)
+    expected = whole if whole is None or len(whole) <= most else whole[: whole.rindex(" ", 0, most) + 1]
+    assert kept == expected
+
+
+def test_what_is_not_normalised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes behind the words that are kept is not normalised, in one text and in many."""
+    normalised: list[int] = []
+    real = words_module._plain
+
+    def counted(text: str) -> str:
+        normalised.append(len(text))
+        return real(text)
+
+    monkeypatch.setattr(words_module, "_plain", counted)
+    for texts in (["\ufdfa" * 3_000_000], ["\ufdfa" * 10_000] * 300):
+        normalised.clear()
+        kept = kept_words(texts)
+        assert kept is not None
+        assert len(kept) > LONGEST_WORDS - 100
+        assert sum(normalised) < LONGEST_WORDS / 10
 
 
 def test_members_that_are_searched() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -85,11 +85,10 @@ def foreign_place() -> Refusal:
     return Refusal("invalid_cursor", "the cursor does not belong to this list; start again without a cursor")
 
 
-def wanted(collection: Collection, name: str, value: Any, words: Iterable[str] = WORDS) -> Any:
-    """The value, in the record's form, that `name=value` asks for with a text or a value. Raises `invalid_query`, which
-    lists the caller's other parameters (`words`) too."""
+def wanted(collection: Collection, name: str, value: Any) -> Any:
+    """The value, in the record's form, that `name=value` asks for with a text or a value. Raises `invalid_query`."""
     if name not in META and name not in collection.fields:
-        known = ", ".join(closest_first(name, (*sortable_names(collection), *words)))
+        known = ", ".join(closest_first(name, (*sortable_names(collection), *WORDS)))
         raise Refusal("invalid_query", f"unknown parameter {name[:64]!r}; allowed: {known}")
     try:
         return meta_value(name, value, collection.ids) if name in META else _field(collection, name, value)

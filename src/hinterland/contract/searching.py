@@ -93,7 +93,14 @@ def searched_fields(fields: Mapping[str, Field]) -> tuple[str, ...]:
 
 def kept_words(texts: Iterable[str]) -> str | None:
     """The words of a record's texts as they are kept; None where there are none."""
-    found = [" ".join(words) for words in map(words_of, texts) if words]
+    found: list[str] = []
+    size = 0
+    for text in texts:
+        if size > LONGEST_WORDS + 1:  # what follows is cut off
+            break
+        if words := words_of(text, LONGEST_WORDS + 2 - size):
+            found.append(" ".join(words))
+            size += len(found[-1]) + len(f" {GAP} ")
     if not found:
         return None
     kept = f" {f' {GAP} '.join(found)} "

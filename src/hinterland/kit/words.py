@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
+from itertools import groupby
 
 LONGEST_WORD = 100
 """Code points of a word that are compared; both databases keep a word of this length."""
@@ -29,11 +31,58 @@ _ASCII_WORD = re.compile("[a-z0-9]+")
 _PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe"})
 
 
-def words_of(text: str) -> list[str]:
-    """The words of `text` in order, each in the one form in which it is compared, and at most `LONGEST_WORD` long."""
-    if text.isascii():
-        found = _ASCII_WORD.findall(text.lower())
-    else:
-        plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-        found = _WORD.findall(unicodedata.normalize("NFC", _MARK.sub("", plain)).translate(_PLAIN))
-    return [word[:LONGEST_WORD] for word in found] if len(text) > LONGEST_WORD else found
+# Characters before which a text can be cut: what is normalised behind it does not depend on what is before.
+_CUT = re.compile(
+    "[\x00-\u02ff\u3200-\u33ff]|[^\\W\u0640\u06e5\u06e6\u1160-\u11ff\u3131-\u318e\ud7b0-\ud7ff"
+    "\ufcf2-\ufcf4\ufe71-\ufe7f\uff9e-\uffdc]"
+)
+_SLICE = 4_096  # characters that are normalised at once; a few of them become eighteen
+# U+0345 is a mark, and becomes a letter without case.
+_MARK_AT_ONCE = re.compile(f"(?:(?!\u0345)[{_DROPPED}])+")
+# All that is ordered by Unicode, which takes the time of its square there.
+_MANY_MARKS = re.compile("(?:[^\\w\x00-\u02ff]|[\uff9e\uff9f]){30,}")
+
+
+def words_of(text: str, enough: int | None = None) -> list[str]:
+    """The words of `text` in order, each in the one form in which it is compared, and at most `LONGEST_WORD` long.
+
+    `enough`: no more than the first ones are needed, once they have so many characters with a blank behind each."""
+    found: list[str] = []
+    size, rest = 0, ""
+    for piece, is_last in _pieces(text):
+        plain = rest + (piece.lower() if piece.isascii() else _plain(piece))
+        words = (_ASCII_WORD if plain.isascii() else _WORD).findall(plain)
+        goes_on = not is_last and words and plain.endswith(words[-1])
+        rest = words.pop()[:LONGEST_WORD] if goes_on else ""
+        found += [word[:LONGEST_WORD] for word in words] if len(text) > LONGEST_WORD else words
+        if enough is not None and not is_last:
+            size += sum(map(len, words)) + len(words)
+            if size >= enough:
+                break
+    return found
+
+
+def _pieces(text: str) -> Iterator[tuple[str, bool]]:
+    """Parts of a text that are normalised each for itself, and whether it is the last one."""
+    start = 0
+    while len(text) - start > _SLICE and (cut := _CUT.search(text, start + _SLICE)) is not None:
+        yield text[start : cut.start()], False
+        start = cut.start()
+    yield text[start:], True
+
+
+def _plain(text: str) -> str:
+    """A text without case and diacritics."""
+    text = _MANY_MARKS.sub(_ordered, _MARK_AT_ONCE.sub("", text))
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    return unicodedata.normalize("NFC", _MARK.sub("", plain)).translate(_PLAIN)
+
+
+def _ordered(run: re.Match[str]) -> str:
+    """Many marks as NFKD has them (Unicode Standard Annex 15): each decomposed, and those between two other characters
+    by their classes."""
+    if not any(unicodedata.combining(mark) for each in set(run[0]) for mark in unicodedata.normalize("NFKD", each)):
+        return run[0]
+    parts = [mark for each in run[0] for mark in unicodedata.normalize("NFKD", each)]
+    groups = groupby(parts, lambda mark: unicodedata.combining(mark) == 0)
+    return "".join([each for _, group in groups for each in sorted(group, key=unicodedata.combining)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,11 +11,15 @@ import pytest
 from hinterland.contract.changes import Write
 from hinterland.contract.fields import Text
 from hinterland.contract.records import Collection, Rules
+from hinterland.contract.values import instant
 from hinterland.kit.clock import ManualClock
 from hinterland.server.data import ask_costs
 from hinterland.server.data.ask_costs import AskCosts
 from hinterland.server.data.asks import nothing_staged
-from hinterland.server.data.requests import WriteRequest
+from hinterland.server.data.new_ids import NewIds
+from hinterland.server.data.plan import Plan
+from hinterland.server.data.requests import CallerLeft, WriteRequest
+from hinterland.server.data.state import State
 from hinterland.server.storage.protocol import Storage
 from tests.server.data.acts import make
 from tests.server.data.world import ADA, ADMIN, BEN, World, opened, patch
@@ -27,6 +32,7 @@ TWICE = "links.exists(l, l.team == record.team && links.exists(o, o.team == l.us
 NOTES = Collection(name="notes", fields={"team": Text(), "kind": Text(), "text": Text(read=TWICE)}, rules=ANYBODY)
 GUARDED = Collection(name="guarded", fields={"team": Text()}, rules=Rules(create=f"{TWICE} || true"))
 POSTS = Collection(name="posts", fields={"team": Text()}, rules=Rules(view="true", create=OWN, update=OWN))
+NEGATED = Collection(name="negated", fields={"team": Text()}, rules=Rules(create=f"!{OWN}"))
 LATER = Collection(
     name="later", fields={"team": Text()}, rules=Rules(create="links.exists(l, l.team < record.team) || true")
 )
@@ -35,7 +41,7 @@ LATER = Collection(
 @pytest.fixture
 async def asking(storage: Storage, clock: ManualClock) -> AsyncIterator[World]:
     """Ada is linked to the team red."""
-    async with opened(storage, clock, [LINKS, POSTS, LATER, NOTES, GUARDED]) as world:
+    async with opened(storage, clock, [LINKS, POSTS, LATER, NOTES, GUARDED, NEGATED]) as world:
         await world.write(make("links", "0", team="red", user="ada"))
         yield world
 
@@ -64,6 +70,17 @@ async def test_the_equality_that_finds_the_fewest(asking: World, monkeypatch: py
     await asking.write(*links, *[make("posts", team=team) for team in teams], caller=ADA)
     with refused("forbidden"):
         await asking.write(*links, make("posts", team="blue"), caller=ADA)
+
+
+async def test_records_without_a_value(asking: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records in which an equality is an error are looked at only where the answer may be one."""
+    limit(monkeypatch, 20)
+    links = [make("links", user="ada") for _ in range(30)]
+    await asking.write(*links, make("posts", team="red"), caller=ADA)
+    with refused("forbidden"):
+        await asking.write(*links, make("posts", team="blue"), caller=ADA)
+    with refused("too_costly"):
+        await asking.write(*links, make("negated", team="blue"), caller=ADA)
 
 
 async def test_too_many(asking: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,6 +145,18 @@ async def test_equal_answers(asking: World, monkeypatch: pytest.MonkeyPatch) -> 
     notes = [make("notes", team=team, kind=str(number), text="t") for number in range(20) for team in ("a", "b", "c")]
     fields = await shown(asking, make("links", team="c", user="red"), *notes)
     assert fields[1:] == [frozenset(), frozenset(), frozenset({"text"})] * 20
+
+
+async def test_a_caller_who_has_left(asking: World) -> None:
+    """What the answer to many writes shows is not found to its end where the caller has left."""
+    looks = itertools.count()
+    request = WriteRequest([make("notes", team="a", text="t")] * 3, ADA, shows_records=True)
+    async with asking.storage.transaction() as transaction:
+        state, now = State(transaction, {}, NewIds(asking.catalogue), asking.catalogue.asked), asking.clock.now()
+        plan = Plan(request, state, asking.catalogue, now, instant(now), 1 << 20, lambda: next(looks) == 3)
+        with pytest.raises(CallerLeft):
+            await plan.run()
+    assert next(looks) == 4
 
 
 async def test_others_get_their_turn() -> None:

@@ -16,13 +16,12 @@ from hinterland.contract.expressions import record_fields
 from hinterland.contract.kinds.field import Field
 from hinterland.contract.kinds.undeclared import UNDECLARED
 from hinterland.contract.matching import check_sort, meanings, wanted
-from hinterland.contract.query import WORDS
 from hinterland.contract.records import META, Collection, CompiledCollection, Document
 from hinterland.contract.searching import searched_fields
 from hinterland.kit.cel.typed import Typed
 from hinterland.kit.cel.types import INT64
 
-_PARAMETERS = [word for word in WORDS if word not in ("fields", "expand")]  # which only the server takes
+_OF_SERVER = ("fields", "expand")  # which lists of the server take
 
 Searched = Sequence[tuple[str, Field]]
 
@@ -71,7 +70,10 @@ class Declared:
         """A test of a field's value."""
         if self._collection.field(name) is UNDECLARED:
             return AnyOf(meanings(value))
-        return Exactly(wanted(self._collection, name, value, _PARAMETERS))
+        if name in _OF_SERVER and name not in self._collection.fields:
+            message = f"{name} is not for records on the device; ask the server: client.collection(…).list({name}=…)"
+            raise Refusal("invalid_query", message)
+        return Exactly(wanted(self._collection, name, value))
 
     def check_sort(self, sort: Sequence[str]) -> None:
         """Refuses names that records can't be sorted by."""

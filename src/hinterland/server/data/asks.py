@@ -157,7 +157,7 @@ class RuleChecker:
         staged = self._staged(ask.collection)
         inner = inner_asks(ask)
         if inner and any(self._staged(name) for name in collections_of(ask.body)):
-            return await self._one_by_one(ask, rule, variables, staged)
+            return await self._one_by_one(ask, rule, variables, staged, is_exact=is_exact)
         # The database first: its indexes answer at once, and what is written has none but for equalities.
         statements = rule.statements(ask)
         limit = 1 + sum(each.replaced for each in staged)
@@ -165,7 +165,7 @@ class RuleChecker:
         rows = await self._source.fetch(*statements.true(variables, few, locks=self._locks))
         if any(not _is_staged(staged, row) for row in rows):
             return True
-        answer = await self._of_staged(ask, rule, variables, staged)
+        answer = await self._of_staged(ask, rule, variables, staged, is_exact=is_exact)
         if answer is True:
             return True
         if len(rows) == few < limit:
@@ -181,10 +181,10 @@ class RuleChecker:
         return None if any(not _is_staged(staged, row) for row in rows) else False
 
     async def _one_by_one(
-        self, ask: Exists, rule: Rule, variables: Variables, staged: Sequence[StagedRecords]
+        self, ask: Exists, rule: Rule, variables: Variables, staged: Sequence[StagedRecords], *, is_exact: bool
     ) -> bool | None:
         """The answer to a question with another inside, whose records are about to be written too."""
-        answer = await self._of_staged(ask, rule, variables, staged)
+        answer = await self._of_staged(ask, rule, variables, staged, is_exact=is_exact)
         if answer is True:
             return True
         limit = min(_MOST_ROWS, self._costs.left_again())
@@ -197,12 +197,12 @@ class RuleChecker:
         return await self._any(ask, rule, variables, records, answer)
 
     async def _of_staged(
-        self, ask: Exists, rule: Rule, variables: Variables, staged: Sequence[StagedRecords]
+        self, ask: Exists, rule: Rule, variables: Variables, staged: Sequence[StagedRecords], *, is_exact: bool
     ) -> bool | None:
         """The answer as far as it depends on records that are about to be written."""
         if not staged:
             return False
-        return await self._any(ask, rule, variables, _current(ask, variables, staged), False)
+        return await self._any(ask, rule, variables, _current(ask, variables, staged, is_exact), False)
 
     async def _any(
         self, ask: Exists, rule: Rule, variables: Variables, records: Iterable[StoredRecord | None], answer: bool | None
@@ -230,20 +230,24 @@ def _equalities(ask: Exists) -> tuple[tuple[Path, Callable[[Variables], object]]
     return tuple([(own, evaluator(other)) for own, other in found])
 
 
-def _current(ask: Exists, variables: Variables, staged: Sequence[StagedRecords]) -> Iterator[StoredRecord | None]:
+def _current(
+    ask: Exists, variables: Variables, staged: Sequence[StagedRecords], is_exact: bool
+) -> Iterator[StoredRecord | None]:
     """The records about to be written that the question may concern, as they will be; None for each that it passes
-    over. They are found by the equality that the fewest of them may meet."""
+    over. They are found by the equality that the fewest of them may meet; those for which it is an error only where it
+    matters whether the answer is one (`is_exact`)."""
     known = [(own, value) for own, evaluate in _equalities(ask) if (value := evaluate(variables)) is not None]
     for place, part in enumerate(staged):
         later = staged[place + 1 :]
-        for key in _fewest(part, ask.name, known):
+        for key in _fewest(part, ask.name, known, is_exact):
             yield None if any(key in each.records for each in later) else part.records[key]
 
 
-def _fewest(part: StagedRecords, name: str, known: Sequence[tuple[Path, object]]) -> Iterable[LogKey]:
+def _fewest(part: StagedRecords, name: str, known: Sequence[tuple[Path, object]], is_exact: bool) -> Iterable[LogKey]:
     fewest: Sequence[Collection[LogKey]] = (part.records,)
     for own, value in known:
-        found = part.like(own, name, value)
+        equal, without = part.like(own, name, value)
+        found = (equal, without) if is_exact else (equal,)
         if sum(map(len, found)) <= sum(map(len, fewest)):
             fewest = found
         if sum(map(len, fewest)) <= _FEW_RECORDS:

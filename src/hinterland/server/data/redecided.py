@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from hinterland.kit.cel.conditions import eq, in_, or_
 from hinterland.server.data.commits import LogCommit
-from hinterland.server.data.related import AskedChange, AskedChanges, KeyField, Moved, VariableState
+from hinterland.server.data.related import AskedChange, AskedChanges, KeyField, Moved, Related, VariableState
 from hinterland.server.data.select.compiler import WIDTH
 from hinterland.server.data.select.question import Select, Window
 from hinterland.server.data.views import SeenChange, Version, View, Views, version
@@ -65,9 +65,13 @@ async def redecided(storage: Storage, views: Views, live: Iterable[View], commit
     found: dict[View, Moved] = {}
     asking = [*live]
     changes = _asked_changes(commit, frozenset[str]().union(*[v.related.collections for v in asking if v.related]))
+    known: dict[Related, Moved | None] = {}
     for number, view in enumerate(asking):
-        if view.related is not None and (moved := view.related.after(changes)) is not None:
-            found[view] = moved
+        if view.related is not None:
+            if view.related not in known:
+                known[view.related] = view.related.after(changes)
+            if (moved := known[view.related]) is not None:
+                found[view] = moved
         await pause(number, len(asking))
     wanted: dict[_Question, set[object]] = {}
     for view, moved in found.items():

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any, NamedTuple
 
 import msgspec
@@ -23,11 +24,14 @@ from hinterland.server.data import documents
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.rules import Rule
 from hinterland.server.storage.protocol import LogKey, Snapshot, StoredRecord
+from hinterland.server.storage.reading import pause
 
 MOST_KEPT = 10_000
 """Of the records that may answer one question for one caller."""
+_AT_ONCE = 200  # records, which take a few milliseconds
+_HASH_BYTES = 128
+_MODULUS = 1 << (8 * _HASH_BYTES)
 _encode = msgspec.json.Encoder(order="sorted").encode
-_Answers = Mapping[LogKey, dict[str, Any]]
 VariableState = Mapping[str, Any] | None
 """The variable of a record's state; None: it is not there."""
 
@@ -154,24 +158,60 @@ class Moved(NamedTuple):
     keys: Mapping[Exists, frozenset[object] | None]
 
 
-class _Answering:
-    """The records that may answer one question for one caller, by their keys."""
+class _Digest(NamedTuple):
+    """The sum of the hashes of distinct texts, so that a change of one costs no more than itself."""
 
-    def __init__(self, form: QuestionForm, rows: _Answers) -> None:
+    counts: Mapping[bytes, int]
+    sum: int
+
+    def changed(self, gone: Iterable[bytes], come: Iterable[bytes]) -> _Digest:
+        """The digest after texts have `gone` and `come`."""
+        counts, total = dict(self.counts), self.sum
+        for text in come:
+            counts[text] = counts.get(text, 0) + 1
+            if counts[text] == 1:
+                total += _hash(text)
+        for text in gone:
+            counts[text] -= 1
+            if not counts[text]:
+                del counts[text]
+                total -= _hash(text)
+        return _Digest(counts, total % _MODULUS)
+
+
+def _hash(text: bytes) -> int:
+    # Long, since sums of short hashes can be made equal by choosing thousands of texts.
+    return int.from_bytes(hashlib.shake_128(text).digest(_HASH_BYTES))
+
+
+class _Answering:
+    """The records that may answer one question for one caller, by their keys. `identity` is equal where these are the
+    same records."""
+
+    def __init__(
+        self,
+        form: QuestionForm,
+        rows: Mapping[LogKey, dict[str, Any]],
+        buckets: Mapping[object, list[dict[str, Any]]],
+        identity: int,
+        texts: _Digest,
+    ) -> None:
         self.form = form
         self.rows = rows
-        self.buckets: dict[object, list[dict[str, Any]]] = {}
-        for document in rows.values():
-            self.buckets.setdefault(form.key_of(document), []).append(document)
-        texts = sorted({_encode(document) for document in rows.values()})
-        self.digest = hashlib.sha256(b"\0".join(texts)).digest()
-        self.identity = frozenset((key, _encode(document)) for key, document in rows.items())
+        self.buckets = buckets
+        self.identity = identity
+        self._texts = texts
+
+    @property
+    def digest(self) -> bytes:
+        """Equal where the answers are: of the records without their keys, each once."""
+        return self._texts.sum.to_bytes(_HASH_BYTES)
 
     def answer(self, variables: Variables) -> bool | None:
         form = self.form
         candidates: Iterable[dict[str, Any]] = self.rows.values()
         if form.wanted is not None and (value := form.wanted(variables)) is not None:
-            candidates = (*self.buckets.get(value, ()), *self.buckets.get(None, ()))
+            candidates = chain(self.buckets.get(value, ()), self.buckets.get(None, ()))
         elif self.rows:
             spend(variables, form.steps * len(self.rows))
         answer: bool | None = False
@@ -187,32 +227,60 @@ class _Answering:
     ) -> tuple[_Answering, frozenset[object] | None]:
         """The same after changes of its collection, and the keys that these concern; None: any. Itself where nothing
         changes."""
-        rows = dict(self.rows)
-        keys: set[object] = set()
+        changed: dict[LogKey, dict[str, Any] | None] = {}
         for key, state in states:
-            old, new = rows.get(key), self.form.kept(state, auth)
-            if old == new:
-                continue
-            keys |= {self.form.key_of(document) for document in (old, new) if document is not None}
-            if new is None:
-                del rows[key]
+            new = self.form.kept(state, auth)
+            if self.rows.get(key) != new:
+                changed[key] = new
             else:
-                rows[key] = new
-        if not keys:
+                changed.pop(key, None)
+        if not changed:
             return self, frozenset()
+        after, keys = self.changed(changed)
         is_any = None in keys or self.form.key_field is None or self.form.is_inner
-        return _Answering(self.form, rows), None if is_any else frozenset(keys)
+        return after, None if is_any else frozenset(keys)
+
+    def changed(self, changes: Mapping[LogKey, dict[str, Any] | None]) -> tuple[_Answering, set[object]]:
+        """The same with other documents of some records (None: no longer kept), and the values by which these and those
+        before them are found."""
+        rows, buckets, identity = dict(self.rows), dict(self.buckets), self.identity
+        gone: list[bytes] = []
+        come: list[bytes] = []
+        left: dict[object, set[int]] = {}
+        for key, new in changes.items():
+            if (old := rows.pop(key, None)) is not None:
+                gone.append(text := _encode(old))
+                identity -= _hash(_encode(key) + text)
+                left.setdefault(self.form.key_of(old), set()).add(id(old))
+            if new is not None:
+                rows[key] = new
+                come.append(text := _encode(new))
+                identity += _hash(_encode(key) + text)
+                left.setdefault(self.form.key_of(new), set())
+        for value, some in left.items():
+            buckets[value] = [document for document in buckets.get(value, ()) if id(document) not in some]
+        for new in changes.values():
+            if new is not None:
+                buckets[self.form.key_of(new)].append(new)
+        for value in left:
+            if not buckets[value]:
+                del buckets[value]
+        after = _Answering(self.form, rows, buckets, identity % _MODULUS, self._texts.changed(gone, come))
+        return after, {*left}
 
 
 class Related:
     """The answers to the questions of rules for one caller, as long as nothing changes in the collections that these
     ask; the variable `RELATED`. `digest` is equal where all answers are, `identity` where they are for the same
-    reasons."""
+    reasons; `key` is what they depend on, and `read_at` the last revision at which the database was found to say
+    this."""
 
-    def __init__(self, auth: object, kept: Mapping[Exists, _Answering]) -> None:
+    def __init__(self, auth: object, kept: Mapping[Exists, _Answering], key: tuple[object, ...]) -> None:
         self.auth = auth
         self.digest = hashlib.sha256(b"".join(each.digest for each in kept.values())).digest()[:8]
         self.identity = tuple(each.identity for each in kept.values())
+        self.key = key
+        self.read_at = -1
         self.collections = frozenset(ask.collection for ask in kept)
         self._kept = kept
 
@@ -242,7 +310,7 @@ class Related:
             if states := [(change.key, change.after) for change in changes.of(each.form, self.auth)]:
                 kept[ask], keys[ask] = each.after(states, self.auth)
         changed = {ask: some for ask, some in keys.items() if kept[ask] is not self._kept[ask]}
-        return Moved(Related(self.auth, kept), changed) if changed else None
+        return Moved(Related(self.auth, kept, self.key), changed) if changed else None
 
 
 @lru_cache(maxsize=1_000)
@@ -254,6 +322,13 @@ def _asking(entry: Entry) -> Iterator[Rule]:
     """The rules of what a list shows, and of which fields, that ask other collections."""
     own = [entry.rules["list"], *[entry.private[name] for name in sorted(entry.asking)]]
     return (rule for rule in dict.fromkeys(own) if rule is not None and rule.asks)
+
+
+def related_key(entry: Entry, caller: Principal) -> tuple[object, ...]:
+    """What the answers to the questions of the list rule and of the read rules of fields depend on, but for the
+    records; empty where there are no questions."""
+    variables = {"auth": caller.as_auth()}
+    return () if caller.is_admin else tuple([(rule, rule.auth_key(variables)) for rule in _asking(entry)])
 
 
 async def related_to(source: Snapshot, entry: Entry, caller: Principal) -> Related | None:
@@ -270,10 +345,13 @@ async def related_to(source: Snapshot, entry: Entry, caller: Principal) -> Relat
         if len(records) > MOST_KEPT:
             message = f"a rule of {entry.name} asks {form.ask.collection}, of which over {MOST_KEPT:,} records"
             raise Refusal("too_costly", f"{message} may answer for you; compare more of its fields with auth")
-        rows: dict[LogKey, dict[str, Any]] = {}
-        for record in records:
-            state = documents.with_meta(record, documents.document_of(record))
-            if (document := form.kept(state, auth)) is not None:
-                rows[record.parent, record.id] = document
-        kept[form.ask] = _Answering(form, rows)
-    return Related(auth, kept)
+        answering = _Answering(form, {}, {}, 0, _Digest({}, 0))
+        for start in range(0, len(records), _AT_ONCE):
+            rows: dict[LogKey, dict[str, Any] | None] = {}
+            for record in records[start : start + _AT_ONCE]:
+                state = documents.with_meta(record, documents.document_of(record))
+                rows[record.parent, record.id] = form.kept(state, auth)
+            answering, _ = answering.changed(rows)
+            await pause(start + _AT_ONCE - 1, len(records))
+        kept[form.ask] = answering
+    return Related(auth, kept, related_key(entry, caller))

@@ -31,7 +31,7 @@ class StagedRecords:
         self._order.append(key)
         self.replaced += not is_new
 
-    def like(self, field: Path, name: str, value: object) -> Sequence[Collection[LogKey]]:
+    def like(self, field: Path, name: str, value: object) -> tuple[Collection[LogKey], Collection[LogKey]]:
         """The keys of those in which the `field` (of the variable `name`) has a value, and of those in which it has
         none. They may have another one again, and some may be among both."""
         seen, keys = self._found.get(field.fields, (0, {}))

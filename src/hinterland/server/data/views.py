@@ -6,6 +6,7 @@ The view rule decides on single reads. Callers for whom rules, filter and privat
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -22,7 +23,7 @@ from hinterland.kit.cel.predicates import Predicate
 from hinterland.kit.cel.typed import RELATED
 from hinterland.server.data import documents
 from hinterland.server.data.catalogue import Catalogue, Entry
-from hinterland.server.data.related import Related, related_to
+from hinterland.server.data.related import Related, related_key, related_to
 from hinterland.server.data.rules import Rule, RuleOperands
 from hinterland.server.data.select.visibility import filtering, rule_of
 from hinterland.server.storage.protocol import Snapshot, StoredRecord
@@ -264,12 +265,28 @@ class Views:
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
         self._views: WeakValueDictionary[tuple[object, ...], View] = WeakValueDictionary()
+        self._related: WeakValueDictionary[tuple[object, ...], Related] = WeakValueDictionary()
+        self._last: WeakValueDictionary[tuple[object, ...], Related] = WeakValueDictionary()  # that were read
+        self._turns: WeakValueDictionary[tuple[object, ...], asyncio.Lock] = WeakValueDictionary()
 
     async def answered(self, source: Snapshot, view: View) -> View:
         """The view with the answers to what its rules ask of other collections. Raises `too_costly` where too many of
         their records may answer for the caller."""
-        related = await related_to(source, view.entry, view.caller)
-        return view if related is None else self.moved(view, related)
+        if not (key := related_key(view.entry, view.caller)):
+            return view
+        async with self._turns.setdefault(key, asyncio.Lock()):  # many streams of one caller would take much memory
+            head = (await source.head()).revision
+            related = self._last.get(key)
+            if related is None or related.read_at != head:
+                read = await related_to(source, view.entry, view.caller)
+                assert read is not None
+                related = self._last[key] = self._shared(read)
+                related.read_at = head
+        return self.moved(view, related)
+
+    def _shared(self, related: Related) -> Related:
+        """The one that equal ones are kept as: views with other filters have the same answers."""
+        return self._related.setdefault((related.key, related.identity), related)
 
     def of(self, caller: Principal, collection: str, filter: str = "") -> View:
         """The view of `caller`; until it is `answered`, its rules deny what they ask of other collections. Raises
@@ -293,7 +310,8 @@ class Views:
         name = key if related is None else (*key, related.identity)
         view = self._views.get(name)
         if view is None:
-            view = self._views[name] = View(entry, caller, rule, key, related)
+            own = None if related is None else self._shared(related)
+            view = self._views[name] = View(entry, caller, rule, key, own)
         return view
 
     def has(self, view: View) -> bool:
