@@ -49,7 +49,7 @@ class SocketMessage:
         frame = self.frames.get(window_bits)
         if frame is None:
             is_compressed = window_bits and self.least_compressed <= len(self.data) <= self.most_compressed
-            frame = self._made(window_bits) if is_compressed else self.frames.get(0) or self._made(0)
+            frame = self.frame() if window_bits and not is_compressed else self._made(window_bits)
             self.frames[window_bits] = frame
         return frame
 
