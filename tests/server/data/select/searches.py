@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
 from hypothesis import strategies as st
 
 from hinterland.contract.identity import Principal
@@ -94,4 +95,6 @@ async def page(
 
 def ids(found: RecordPage) -> list[Any]:
     """The ids of a page."""
+    if found.texts is not None:
+        return [msgspec.json.decode(text)["id"] for text in found.texts]
     return [record.id for record in found.records]

@@ -86,7 +86,7 @@ async def test_what_is_seen_is_searched(world: World, rows: list[dict[str, Any]]
             for caller in (ADMIN, ADA, BEN):
                 found = await page(world, text, "shared", caller=caller, total=True)
                 expected = model_of({id: seen_of(row, caller) for id, row in records.items()}, search)
-                assert (ids(found), found.total) == (expected, len(found.records)), (text, caller.id)
+                assert (ids(found), found.total) == (expected, found.size), (text, caller.id)
     finally:
         await world.write(*[Write(act="delete", collection="shared", id=id) for id in records])
 
