@@ -1,7 +1,7 @@
 /* The service worker: keeps the page's own files, so that it opens without a network. Vite puts their list and its hash in. */
 
-const FILES = ["assets/index-84fn_WUX.css","assets/index-Y-vKoDV_.js","assets/later-CrDUbaje.js","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
-const CACHE = "shop-b91fbfb7f97c2112";
+const FILES = ["assets/index-84fn_WUX.css","assets/index-DEPKoWa8.js","assets/later-D3hivAIG.js","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
+const CACHE = "shop-46e1f4d74e0be939";
 const PATIENCE = 2_000; // milliseconds in which a network that is there answers
 
 // All of a build or nothing: a page never gets files of two builds.

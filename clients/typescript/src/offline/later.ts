@@ -9,10 +9,10 @@ export { UnsupportedExpression };
 
 /**
  * What a record must be for the filter of a question; undefined: anything. Throws UnsupportedExpression where only the
- * server can tell, as for searches.
+ * server can tell, as for searches and for what reads `auth`.
  */
 export function compile({ filter, search }: Query, schema?: CollectionSchema | null): ((record: Doc) => boolean) | undefined {
-  if (search) throw new UnsupportedExpression("only the server searches; ask the network's repository");
+  if (search || /\bauth\b/.test(filter!)) throw new UnsupportedExpression("only the server can tell");
   return filter ? compiled(filter, schema) : undefined;
 }
 export { createLoop } from "./loop.js";

@@ -73,6 +73,16 @@ test("a state is the same object until something changes, with and without a sub
   stop();
 });
 
+test("a filter that reads auth is the server's to answer, not a list without records", async () => {
+  const self = await new Scripted().open();
+  const notes = self.local.collection("notes");
+  await notes.create({ title: "x" });
+  const query = { filter: "record.title == 'x' && auth.id != ''" };
+  await expect(notes.list(query)).rejects.toMatchObject({ code: "unsupported_filter", sent: "no" });
+  self.list = (asked) => ({ items: [{ id: "found", asked }], next: null, total: null });
+  expect(await notes.list(query)).toMatchObject({ items: [{ id: "found", asked: query }], source: "server" });
+});
+
 test("a search that code without types asks for is the server's to answer, not a list of all records", async () => {
   const self = await new Scripted().open();
   const notes = self.local.collection("notes");
