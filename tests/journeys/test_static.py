@@ -18,6 +18,7 @@ from tests.support.built_page import CODE, INDEX, NAVIGATION, SCRIPT, SECRET, bu
 from tests.support.command import hinterland, reported
 from tests.support.marks import calling, marks, marks_app
 from tests.support.npm import install
+from tests.support.ports import free_port
 from tests.support.server import ServerProcess
 
 SHOP = ROOT / "examples" / "shop"
@@ -178,8 +179,8 @@ def test_a_large_file_that_changes(built: Path, server_process: Serve, tmp_path:
 
 
 def refused(app: Path, data: Path, *arguments: object) -> str:
-    """What the command says that can't start."""
-    return reported(hinterland("serve", app, "--data", data, *arguments))
+    """What the command says that can't start. The port is free, whatever else is served on this machine."""
+    return reported(hinterland("serve", app, "--data", data, "--port", free_port(), *arguments))
 
 
 def test_a_start_without_a_page(built: Path, tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ def _reads(source: Snapshot) -> dict[str, Awaitable[object]]:
         "check_at": source.check_at(4),
         "record_at": source.record_at("posts", "", "a", 1),
         "log": source.log(0, 100),
+        "log_of": source.log_of({"posts"}, 0, 9, 100),
         "changed": source.changed("posts", 1, None, 9),
         "history": source.history("posts", "", "a", 0),
         "since": source.since("posts", "", "a", 0, "phone"),
@@ -56,6 +57,18 @@ def _reads(source: Snapshot) -> dict[str, Awaitable[object]]:
 
 class LogSuite:
     """The log."""
+
+    async def test_log_of_some_collections(self, storage: Storage) -> None:
+        """The changes of some collections come without others', from a revision to another, page by page."""
+        await _three_commits(storage)
+        async with storage.snapshot() as snapshot:
+            first = await snapshot.log_of({"tasks", "posts"}, 1, 6, 3)
+            assert ([entry.revision for entry in first], first.is_last) == ([2, 3, 4], False)
+            rest = await snapshot.log_of({"posts"}, 4, 6, 3)
+            assert ([(entry.id, entry.kind) for entry in rest], rest.is_last) == ([("a", "delete")], True)
+            tasks = await snapshot.log_of({"tasks"}, 0, 6, 3)
+            assert [(entry.revision, entry.after and entry.after.id) for entry in tasks] == [(6, 5)]
+            assert await snapshot.log_of({"tasks"}, 0, 5, 3) == []
 
     async def test_log_has_each_change(self, storage: Storage) -> None:
         """An entry says what happened to which record, when, in which commit, from which device, and by whom."""

@@ -9,7 +9,7 @@ import pytest
 
 from hinterland.contract.changes import Write
 from hinterland.contract.errors import Refusal
-from hinterland.contract.fields import Text
+from hinterland.contract.fields import List, Text
 from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.contract.query import Query
 from hinterland.contract.records import Collection, Rules
@@ -233,6 +233,7 @@ async def test_an_index_answers(asking: World) -> None:
         ("members.exists(auth, auth.id == record.team)", '"auth" is already a variable'),
         ("members.exists(posts, posts.team == record.team)", '"posts" is already a variable'),
         ("members.exists(m, m.nothing == record.team)", 'm has no field "nothing"'),
+        ("posts.exists(p, p.tags == record.tags)", "=="),
         ('["a"].exists(a, members.exists(m, m.team == a))', "can't be asked for each element of a list"),
         (
             "members.exists_one(m, m.team == record.team)",
@@ -245,7 +246,8 @@ async def test_an_index_answers(asking: World) -> None:
 def test_what_is_refused(rule: str, message: str) -> None:
     """A question that has no meaning is refused when the rule is declared, with what to write."""
     with pytest.raises(DeclarationError, match=message):
-        Catalogue([MEMBERS, Collection(name="posts", fields={"team": Text()}, rules=Rules(list=rule))], "sqlite")
+        fields = {"team": Text(), "tags": List(of=Text())}
+        Catalogue([MEMBERS, Collection(name="posts", fields=fields, rules=Rules(create=rule))], "sqlite")
 
 
 def test_nesting_is_bounded() -> None:

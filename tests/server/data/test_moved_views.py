@@ -11,7 +11,7 @@ from hinterland.contract.fields import Text
 from hinterland.contract.identity import Principal
 from hinterland.contract.records import EVERYBODY, Collection
 from hinterland.kit.clock import ManualClock
-from hinterland.server.data import moved_views, redecided
+from hinterland.server.data import moved_views, pull, redecided
 from hinterland.server.storage.protocol import Storage
 from tests.server.data.acts import make
 from tests.server.data.teams import COLLECTIONS
@@ -151,6 +151,19 @@ async def test_other_changes_of_what_is_asked(asking: World) -> None:
     assert summary(await again.changes()) == [("update", "red1")]
 
 
+async def test_many_changes_of_others(asking: World) -> None:
+    """However much is written that no rule asks, a stream goes on where it was, and a pull sends what came and left."""
+    device = await synced(asking)
+    for start in range(0, 1_200, 400):
+        await asking.write(*[make("nations", f"n{start + number}", code="x") for number in range(400)])
+    stream = await listen(asking, BEN, "posts", cursor=device.cursor)
+    assert (await stream.next()).event == "position"
+    await asking.write(make("members", "3", team="blue", user="ben"))
+    assert summary(await stream.changes()) == [("create", "blue1"), ("create", "blue2")]
+    pulled = await device.page()
+    assert (pulled.restart, summary(pulled.changes)) == ([], [("create", "blue1"), ("create", "blue2")])
+
+
 async def test_rights_that_changed_beside_another_collection(storage: Storage, clock: ManualClock) -> None:
     """A collection that a caller's new rights show is sent as it is at the end of the log, also where another one is
     read on from an old cursor: not as it was before the rights."""
@@ -174,7 +187,7 @@ async def test_rights_that_changed_beside_another_collection(storage: Storage, c
 
 @pytest.mark.parametrize(
     ("module", "name", "most"),
-    [(redecided, "MOST_CONCERNED", 1), (moved_views, "PAGE_BYTES", 100), (moved_views, "_MOST_READ", 1)],
+    [(redecided, "MOST_CONCERNED", 1), (moved_views, "PAGE_BYTES", 100), (pull, "MOST_ASKED", 1)],
     ids=["records", "bytes", "changes"],
 )
 async def test_too_much(asking: World, monkeypatch: pytest.MonkeyPatch, module: Any, name: str, most: int) -> None:

@@ -95,7 +95,7 @@ class Entry:
             if field.read
         }
         self.asking = frozenset(name for name, rule in self.private.items() if rule is not None and rule.asks)
-        self.is_mixed = bool(self.asking) or len({*self.private.values()}) > 1
+        self.is_mixed = len({*self.private.values()}) > 1
         self.asked_names = frozenset[str]().union(
             *[rule.asked_names for rule in (*self.rules.values(), *self.private.values()) if rule is not None]
         )
@@ -115,6 +115,9 @@ class Entry:
             rule = self.book.rule(text, is_update=place == "update")
             if rule is not None and place not in _DECIDED_ALONE:
                 rule.whole(ANY_ALIAS)  # a list is one statement
+            if rule is not None:
+                for ask in rule.asks:
+                    rule.statements(ask)  # what a database can't be asked is refused here
         except CelError as error:
             raise DeclarationError(f"collection {self.name!r}, rule {place}: {error}") from None
         if rule is not None and rule.asks and place.startswith("fields.") and "revision" in rule.reads_record:

@@ -7,26 +7,26 @@ are sent as they are now: what they were meanwhile, the caller may not have been
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable
 
+from hinterland.server.data.log_changes import changes_since
 from hinterland.server.data.redecided import concerned_by, moved_change, state_of, wanted_by
 from hinterland.server.data.related import AskedChange, AskedChanges
 from hinterland.server.data.views import Delta, View, Views, change_text, version
-from hinterland.server.storage.protocol import PAGE_BYTES, Head, LogKey, Snapshot, octets
+from hinterland.server.storage.protocol import PAGE_BYTES, Head, LogEntry, LogKey, Snapshot, octets
 from hinterland.server.storage.reading import pause
 
-_PAGE = 500
-_MOST_READ = 1_000
-"""Changes of the log since the device pulled; where it lacks more, the collection is sent whole."""
+MOST_ASKED = 1_000
+"""Changes of what rules ask since the cursor; where there are more, the collection is sent whole."""
 
 
 async def moved_since(
-    snapshot: Snapshot, views: Views, view: View, fingerprint: bytes, revision: int, head: Head
+    snapshot: Snapshot, views: Views, view: View, fingerprint: bytes, revision: int, asked: Iterable[LogEntry]
 ) -> list[str] | None:
     """The changes that make of what the view with a `fingerprint` was at a revision what `view` is now: ChangeEvents as
-    JSON texts. None: that view is not known, or the changes are too many."""
-    undone = None if view.related is None else await _undone(snapshot, view.related.collections, revision, head)
-    moved = None if view.related is None or undone is None else view.related.after(undone)
+    JSON texts. `asked`: what its rules ask changed so since then. None: that view is not known, or the changes are too
+    many."""
+    moved = None if view.related is None else view.related.after(_undone(asked))
     if moved is None:
         return None
     before = views.moved(view, moved.related)
@@ -50,43 +50,30 @@ async def moved_since(
     return [*found.values()] if sum(map(octets, found.values())) <= PAGE_BYTES else None
 
 
-async def was_moved(snapshot: Snapshot, view: View, revision: int, head: Head) -> bool:
-    """Whether a change since a revision concerned what the view's rules ask for its caller, be it that all is again as
-    it was: what records were meanwhile, the caller may not have been allowed to see. True where that is too long to
+async def were_moved(snapshot: Snapshot, views: Iterable[View], revision: int, head: Head) -> bool:
+    """Whether a change since a revision concerned what the rules of views ask for their caller, be it that all is again
+    as it was: what records were meanwhile, the caller may not have been allowed to see. True where that is too long to
     find out."""
-    related = view.related
-    if related is None:
+    asking = [view.related for view in views if view.related is not None]
+    if not asking:
         return False
-    after, read = revision, 0
-    while after < head.revision:
-        page = await snapshot.log(after, _PAGE, head.revision, collections=related.collections)
-        read += len(page)
-        if read > _MOST_READ or not page:
-            return read > _MOST_READ
-        for number, entry in enumerate(page):
-            if entry.collection in related.collections:
-                states = state_of(version(entry.after)), state_of(version(entry.before))
-                change = AskedChange((entry.parent, entry.id), *states)
-                if related.after(AskedChanges({entry.collection: [change]})) is not None:
-                    return True
-            await pause(number, len(page))
-        after = page[-1].commit
+    names = frozenset[str]().union(*[related.collections for related in asking])
+    changes = await changes_since(snapshot, names, revision, head.revision, MOST_ASKED)
+    if changes is None:
+        return True
+    for number, entry in enumerate(changes):
+        undone = _undone([entry])
+        if any(related.after(undone) is not None for related in asking if entry.collection in related.collections):
+            return True
+        await pause(number, len(changes))
     return False
 
 
-async def _undone(snapshot: Snapshot, collections: AbstractSet[str], revision: int, head: Head) -> AskedChanges | None:
-    """What makes of the records of `collections` what they were at a revision; None: too many changes."""
+def _undone(changes: Iterable[LogEntry]) -> AskedChanges:
+    """What makes of the records that changed what they were before."""
     found: dict[str, dict[LogKey, AskedChange]] = {}
-    after, read = revision, 0
-    while after < head.revision:
-        page = await snapshot.log(after, _PAGE, head.revision, collections=collections)
-        read += len(page)
-        if read > _MOST_READ or not page:
-            return None
-        for entry in page:
-            if entry.collection in collections:
-                key, changes = (entry.parent, entry.id), found.setdefault(entry.collection, {})
-                then = changes[key].after if key in changes else state_of(version(entry.before))
-                changes[key] = AskedChange(key, state_of(version(entry.after)), then)
-        after = page[-1].commit
+    for entry in changes:
+        key, known = (entry.parent, entry.id), found.setdefault(entry.collection, {})
+        then = known[key].after if key in known else state_of(version(entry.before))
+        known[key] = AskedChange(key, state_of(version(entry.after)), then)
     return AskedChanges({name: [*changes.values()] for name, changes in found.items()})

@@ -24,7 +24,8 @@ from hinterland.contract.sync import MAX_COLLECTIONS, Pull, PullResult, Settled
 from hinterland.kit.cel.conditions import in_
 from hinterland.server.data import devices
 from hinterland.server.data.cursors import CHANGED, Cursor, Cursors
-from hinterland.server.data.moved_views import moved_since
+from hinterland.server.data.log_changes import changes_since
+from hinterland.server.data.moved_views import MOST_ASKED, moved_since
 from hinterland.server.data.select.compiler import WIDTH, Statement
 from hinterland.server.data.select.question import Select, Window
 from hinterland.server.data.state import RecordKey
@@ -129,12 +130,18 @@ class Puller:
         """What came into the views that a device has whole, and left them, by what their rules ask; without those of
         which it is not known, or too much for one answer."""
         moved: dict[str, list[str]] = {}
+        asked: dict[frozenset[str], list[LogEntry] | None] = {}
         room = PAGE_BYTES
         for name, view in views.items():
             known = None if name in cursor.pending else cursor.views.get(name)
             if view.related is None or not known or known == view.fingerprint:
                 continue
-            texts = await moved_since(snapshot, self._views, view, known, cursor.revision, head)
+            names, since = view.related.collections, cursor.revision
+            if names not in asked:
+                asked[names] = await changes_since(snapshot, names, since, head.revision, MOST_ASKED)
+            if (changes := asked[names]) is None:
+                continue
+            texts = await moved_since(snapshot, self._views, view, known, since, changes)
             size = sum(map(octets, texts or ()))
             if texts is not None and size <= room:
                 moved[name] = texts

@@ -53,8 +53,8 @@ _record = tuple.__new__  # a third of what the call of a named tuple's class cos
 
 class RecordPage(NamedTuple):
     """A page of records in order; `next` continues after it ("" at the end); `total` only where it was asked for.
-    Where a projection was asked for, or `wanted_of_all` has one, they are `texts`, each as its caller sees it, and no
-    `records`; `cursors` go on behind each, where they were asked for."""
+    Where a projection was asked for, or rules of fields ask other collections, they are `texts`, each as its caller
+    sees it, and no `records`; `cursors` go on behind each, where they were asked for."""
 
     records: list[StoredRecord]
     next: str
@@ -175,7 +175,8 @@ class RecordReader:
         at an `instant` ("": now). `is_backward`: the last ones, those before the cursor, in the same order; then `next`
         continues before them. Costly work is shared by `asker`."""
         _check_listed(caller, entry)
-        projection = projection or wanted_of_all(entry, caller)
+        if projection is None and entry.asking and not caller.is_admin:
+            projection = WHOLE  # only the database knows what the caller sees of each
         limit, search = query.limit + 1, read_search(query.search) if query.search else None
         order = entry.ranked if search is not None and not query.sort else entry.order(query.sort)
         after = self.place(entry, query, more)
@@ -270,12 +271,6 @@ class RecordReader:
         return await self.storage.search(
             sql, parameters, texts, asker=asker, is_costly=is_costly, has_long_steps=has_long_steps
         )
-
-
-def wanted_of_all(entry: Entry, caller: Principal) -> Projection | None:
-    """What is wanted of records where nothing is asked for: all, as text where only the database knows what the caller
-    sees of each, so that a page's end does not depend on the length of what is hidden."""
-    return WHOLE if entry.is_mixed and not caller.is_admin else None
 
 
 def _check_listed(caller: Principal, entry: Entry) -> None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from hinterland.kit.cel.conditions import eq, in_, or_
 from hinterland.server.data.commits import LogCommit
+from hinterland.server.data.log_changes import changes_since
 from hinterland.server.data.related import AskedChange, AskedChanges, KeyField, Moved, Related, VariableState
 from hinterland.server.data.select.compiler import WIDTH
 from hinterland.server.data.select.question import Select, Window
@@ -23,7 +24,6 @@ MOST_CONCERNED = 2_000
 """Records that one change may bring into live views and out of them; beyond, and beyond as many changes that the feed
 has yet to read, streams end, and their readers read the collection again."""
 _MOST_KEYS = 200
-_PAGE = 500
 
 
 class ConcernedRecord(NamedTuple):
@@ -126,19 +126,14 @@ async def concerned_by(
     statement = views.catalogue.look_up(select)
     rows, is_cut = await snapshot.fetch_some(statement.sql, statement.parameters, statement.texts)
     head = await snapshot.head()
+    changes = await changes_since(snapshot, {name}, revision, head.revision, MOST_CONCERNED)
+    if is_cut or len(rows) > MOST_CONCERNED or changes is None:
+        return None
     since: dict[LogKey, StoredRecord | None] = {}
     latest: dict[LogKey, StoredRecord | None] = {}
-    after, read = revision, 0
-    while after < head.revision and read <= MOST_CONCERNED:
-        page = await snapshot.log(after, _PAGE, head.revision, collections={name})
-        for entry in page:
-            if entry.collection == name:
-                since.setdefault((entry.parent, entry.id), entry.before)
-                latest[entry.parent, entry.id] = entry.after
-        read += len(page)
-        after = page[-1].commit if page and not page.is_last else head.revision
-    if is_cut or len(rows) > MOST_CONCERNED or read > MOST_CONCERNED:
-        return None
+    for entry in changes:
+        since.setdefault((entry.parent, entry.id), entry.before)
+        latest[entry.parent, entry.id] = entry.after
     found: dict[LogKey, ConcernedRecord] = {}
     for row in rows:
         if (key := (row[0], row[1])) not in since:

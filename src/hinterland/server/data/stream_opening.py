@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hinterland.server.data.cursors import CHANGED, UNFINISHED, UNKNOWN, Cursor, Cursors
-from hinterland.server.data.moved_views import was_moved
+from hinterland.server.data.moved_views import were_moved
 from hinterland.server.data.outlets import Outlet
 from hinterland.server.storage.protocol import Head, Snapshot
 
@@ -35,7 +35,6 @@ async def _lost(snapshot: Snapshot, head: Head, cursors: Cursors, outlet: Outlet
         return reason
     if any(cursor.views.get(name) != fingerprint for name, fingerprint in outlet.fingerprints.items()):
         return CHANGED
-    for view in outlet.views.values():
-        if await was_moved(snapshot, view, cursor.revision, head):
-            return CHANGED
+    if await were_moved(snapshot, outlet.views.values(), cursor.revision, head):
+        return CHANGED
     return UNFINISHED if cursor.pending else ""

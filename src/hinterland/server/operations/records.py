@@ -20,7 +20,7 @@ from hinterland.server.backend import Backend
 from hinterland.server.data.admission import admit
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.once_by_key import OnceByKey
-from hinterland.server.data.projection import Projection
+from hinterland.server.data.projection import WHOLE, Projection
 from hinterland.server.data.reader import RecordJson, RecordPage
 from hinterland.server.data.requests import Answer, Intent, Upsert, WriteForm, WriteRequest, WriteResult
 from hinterland.server.operations.call import UNCONDITIONAL, Call, Preconditions
@@ -101,6 +101,8 @@ class Written(NamedTuple):
 async def list_records(backend: Backend, call: Call[Listing]) -> RecordPage:
     """A page of the records that the caller can see."""
     entry, parent, query, more, skipped, projection, has_cursors, is_backward = call.input
+    if projection is None and entry.is_mixed and not call.caller.is_admin:
+        projection = WHOLE  # where a page of stored texts ends would tell how long a hidden one is
     parts = (call.caller, entry, parent, query, call.asker, more, skipped, projection)
     return await backend.reader.page(*parts, has_cursors=has_cursors, is_backward=is_backward)
 
@@ -111,7 +113,8 @@ async def aggregate_records(backend: Backend, call: Call[Aggregating]) -> Aggreg
 
 
 async def view_record(backend: Backend, call: Call[RecordAddress]) -> StoredRecord:
-    """One record. Raises `not_found`, also for one that the caller can't see."""
+    """One record as it is stored; where rules of fields ask other collections, `view_text` knows what is shown of it.
+    Raises `not_found`, also for one that the caller can't see."""
     entry, parent, text, _ = call.input
     record = await backend.reader.view(call.caller, entry, parent, entry.parse_id(text))
     if call.preconditions is not UNCONDITIONAL:
@@ -122,7 +125,7 @@ async def view_record(backend: Backend, call: Call[RecordAddress]) -> StoredReco
 async def view_text(backend: Backend, call: Call[RecordAddress]) -> RecordJson:
     """One record with what its projection wants of it. Raises `not_found`, also for one that the caller can't see."""
     entry, parent, text, projection = call.input
-    wanted = projection or Projection()
+    wanted = projection or WHOLE
     record = await backend.reader.view_text(call.caller, entry, parent, entry.parse_id(text), wanted, call.asker)
     call.preconditions.check(f"{entry.name}/{record.id}", record.revision)
     return record

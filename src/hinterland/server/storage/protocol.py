@@ -6,6 +6,7 @@ All methods are async; SQLite's never wait, since its statements are short and r
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -186,6 +187,12 @@ class Snapshot(Protocol):
     ) -> LogPage:
         """Changes with a revision beyond `after` (and not beyond `through`), about `limit` of them or as many as hold
         `PAGE_BYTES`, ending at a commit's end. Those of other `collections` come without their records."""
+        ...
+
+    async def log_of(self, collections: AbstractSet[str], after: int, through: int, limit: int) -> LogPage:
+        """The changes of some collections alone with a revision beyond `after` and not beyond `through`, at most
+        `limit` of them and as many as hold `PAGE_BYTES`; a page may end within a commit. The work grows with all
+        changes between."""
         ...
 
     async def changed(self, collection: str, revision: int, after: LogKey | None, limit: int) -> list[LogKey]:

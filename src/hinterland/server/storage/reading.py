@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from hinterland.contract.errors import Refusal
@@ -104,6 +105,12 @@ class Reads(ABC):
             if page or is_last:
                 return page
             after = rows[-1][0]  # all were of collections that are no longer declared: this is not the end
+
+    async def log_of(self, collections: AbstractSet[str], after: int, through: int, limit: int) -> LogPage:
+        """Changes of some collections beyond revision `after`."""
+        sql = statements.LOG_OF.format(", ".join("?" * len(collections)))
+        rows, is_cut = await self.fetch_some(sql, (after, through, *sorted(collections), limit), LOG_TEXTS)
+        return await self._page(rows, collections, is_last=not is_cut and len(rows) < limit, reaches_head=False)
 
     async def _page(
         self, rows: Sequence[Sequence[Any]], collections: Container[str] | None, *, is_last: bool, reaches_head: bool

@@ -270,6 +270,10 @@ DECLARE = (
 )
 INSERT_LOG = f"INSERT INTO _log ({LOG_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 LOG_AFTER = f"SELECT {LOG_COLUMNS} FROM _log WHERE revision > ? AND revision <= ? ORDER BY revision LIMIT ?"
+LOG_OF = (
+    f"SELECT {LOG_COLUMNS} FROM _log WHERE revision > ? AND revision <= ? AND collection || '' IN ({{}}) "
+    "ORDER BY revision LIMIT ?"
+)  # the index over records would find all changes of the collections, however old
 # The changes are read by revision alone: by the index over records, all of the collection's would be. A record is there
 # unless its last change is a deletion.
 CHANGED = (

@@ -19,7 +19,7 @@ from hinterland.server.callers import caller_address
 from hinterland.server.data.admission import is_closed
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.documents import wire
-from hinterland.server.data.projection import WHOLE, Projection
+from hinterland.server.data.projection import Projection
 from hinterland.server.data.reader import RecordPage
 from hinterland.server.data.requests import Intent, JsonPatch, Upsert
 from hinterland.server.http import JSON, Codec, Headers, HttpAnswer, HttpRequest, caching, json_answer
@@ -134,9 +134,7 @@ async def view_record(backend: Backend, request: HttpRequest) -> HttpAnswer:
     entry, parent, text = backend.catalogue.locate(path_of(request))
     conditions = preconditions(request, is_read=True) if b"if-match" in request.headers else UNCONDITIONAL
     projection = wanted_of(request) if request.scope.get("query_string") else None
-    if entry.asking and not request.caller.is_admin:
-        projection = projection or WHOLE
-    if projection is None:
+    if projection is None and not entry.asking:
         call = Call(caller=request.caller, input=RecordAddress(entry, parent, text), preconditions=conditions)
         record = await records.view_record(backend, call)
         body = entry.wire(request.caller, record).encode()
