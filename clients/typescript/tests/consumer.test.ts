@@ -38,7 +38,7 @@ beforeAll(async () => {
   cpSync(join(PACKAGE, "package.json"), join(installed, "package.json"));
   const build = ["-p", join(PACKAGE, "tsconfig.build.json"), "--outDir", join(installed, "dist")];
   await run(TSC, build);
-  for (const name of ["react", "ws", "@types"]) {
+  for (const name of ["react", "ws", "@types", "@graphql-typed-document-node", "graphql"]) {
     symlinkSync(join(PACKAGE, "node_modules", name), join(folder, "node_modules", name));
   }
   writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
@@ -47,11 +47,13 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
-test("an app compiles against the package by the strictest settings, in both ways to resolve it", async () => {
-  cpSync(join(PACKAGE, "tests/consumer/app.ts"), join(folder, "app.ts"));
+test.each([
+  ["app.ts", "an app"], ["documents.ts", "every call with documents that have types"],
+])("%s: %s compiles against the package by the strictest settings, in both ways to resolve it", async (name) => {
+  cpSync(join(PACKAGE, "tests/consumer", name), join(folder, name));
   expect(await compiled("-p", ".", "--noEmit", "--declaration")).toBe("");
   expect(await compiled("-p", ".", "--noEmit", "--module", "ESNext", "--moduleResolution", "bundler")).toBe("");
-  rmSync(join(folder, "app.ts"));
+  rmSync(join(folder, name));
 });
 
 test("a component of the documentation compiles", async () => {

@@ -46,19 +46,19 @@ export type Given<V, O> = {} extends V ? [variables?: V | null, options?: O] : [
 export interface GraphQL {
   /** Ask a query. */
   query<R = any, V = AnyVariables>(
-    document: GraphQLDocument<R, V>, ...given: Given<V, QueryOptions>
+    document: GraphQLDocument<R, V>, ...given: Given<NoInfer<V>, QueryOptions>
   ): Promise<GraphQLResult<R>>;
   /** Send a mutation; what it returns of records changes them in the results of all queries. */
   mutate<R = any, V = AnyVariables>(
-    document: GraphQLDocument<R, V>, ...given: Given<V, MutationOptions<R>>
+    document: GraphQLDocument<R, V>, ...given: Given<NoInfer<V>, MutationOptions<R>>
   ): Promise<GraphQLResult<R>>;
   /** Follow a subscription until the loop is left; it continues after cuts. */
   subscribe<R = any, V = AnyVariables>(
-    document: GraphQLDocument<R, V>, ...given: Given<V, FollowOptions>
+    document: GraphQLDocument<R, V>, ...given: Given<NoInfer<V>, FollowOptions>
   ): AsyncGenerator<GraphQLEvent<R>, void>;
   /** A query whose result changes with the cache, for `useStore`. */
   watch<R = any, V = AnyVariables>(
-    document: GraphQLDocument<R, V>, ...given: Given<V, QueryOptions>
+    document: GraphQLDocument<R, V>, ...given: Given<NoInfer<V>, QueryOptions>
   ): WatchedQuery<R>;
   /**
    * Forget a record (`"Post:42"`), those of a type (`"Post:"`), or a field of queries with all arguments (`"posts"`), so that

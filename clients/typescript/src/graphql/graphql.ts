@@ -7,11 +7,12 @@ import type { CallOptions } from "../core/repository.js";
 import { type Mailbox, mailbox } from "../kit/mailbox.js";
 import type { SocketConstructor } from "../socket/link.js";
 import { anotherUser } from "../socket/subscriptions.js";
-import type { Prepared } from "./document.js";
+import { digestOf, type Prepared } from "./document.js";
 import { errorsIn, type GraphQLError, type SentResponse } from "./errors.js";
 import { type Asked, eventStreams, type Running, sharedSocket, type Transport } from "./live.js";
 
 const ACCEPTED = "application/graphql-response+json, application/json;q=0.9";
+const UNKNOWN = "PERSISTED_QUERY_NOT_"; // how the codes begin by which a server asks for a document's text
 const MOST_WAITING = 1_000; // responses of a loop; a slower reader continues from its cursor later
 
 /** The settings of `graphql`; all may be left out. */
@@ -22,6 +23,11 @@ export interface GraphQLOptions {
   transport?: "websocket" | "sse" | undefined;
   /** The WebSocket of the platform by default; Node 20 needs that of the package `ws`. */
   WebSocket?: SocketConstructor | undefined;
+  /**
+   * Name the documents of queries and mutations by their SHA-256, and send a text only where the server does not know it
+   * (automatic persisted queries). A page of http, which can't make these, sends texts.
+   */
+  persisted?: boolean | undefined;
 }
 
 /** How an operation is asked. */
@@ -75,6 +81,7 @@ export function exchange(client: Client, options: GraphQLOptions): Exchange {
   const hasSocket = WebSocket ?? globalThis.WebSocket;
   let transport: Transport | undefined;
   let user: unknown;
+  let isPersisting = options.persisted && !!crypto.subtle;
 
   const body = ({ text: query, name: operationName }: Prepared, variables: unknown): Asked => ({
     query, ...(operationName && { operationName }), ...(variables ? { variables } : {}),
@@ -100,8 +107,17 @@ export function exchange(client: Client, options: GraphQLOptions): Exchange {
 
   return {
     async ask(prepared, variables, { deadline, signal }) {
-      const response = await posted(prepared, body(prepared, variables), { deadline, signal });
-      const sent: SentResponse = response.json();
+      const parts = { deadline, signal };
+      const asked = body(prepared, variables);
+      const extensions = isPersisting ? { persistedQuery: { version: 1, sha256Hash: await digestOf(prepared) } } : undefined;
+      let response = await posted(prepared, extensions ? { ...asked, query: undefined, extensions } : asked, parts);
+      let sent: SentResponse = response.json();
+      const code = extensions && sent?.errors?.[0]?.extensions?.code;
+      if (code === `${UNKNOWN}SUPPORTED`) isPersisting = false;
+      if (code?.startsWith(UNKNOWN)) {
+        response = await posted(prepared, isPersisting ? { ...asked, extensions } : asked, parts);
+        sent = response.json();
+      }
       const errors = errorsIn(sent, response.status);
       for (const error of errors) error.operation = prepared.name ?? "graphql";
       if (errors.length || (response.status < 400 && sent && "data" in sent)) return [sent, errors];

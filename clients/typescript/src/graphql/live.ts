@@ -17,11 +17,12 @@ const WAIT_BASE = 0.25, WAIT_CAP = 4; // seconds
 const SILENCE = 15, PATIENCE = 30; // seconds without a sign of life: until a ping, and until a stream is given up
 const STEADY = 5_000; // milliseconds; what ends sooner counts as a try that failed
 
-/** What is asked; `extensions` has the cursor from which to continue. */
+/** What is asked; `extensions` has the cursor from which to continue, or the document's SHA-256. */
 export interface Asked {
-  query: string;
+  query: string | undefined;
   operationName?: string | undefined;
   variables?: unknown;
+  extensions?: object | undefined;
 }
 
 /** A subscription as its transport sees it. */

@@ -70,7 +70,7 @@ export function useQuery<T = AnyRecord>(
 
 /** A query of GraphQL as it changes with the cache of `api`, and asks again by `refresh`. */
 export function useGraphQL<R = any, V = AnyVariables>(
-  api: Pick<GraphQL, "watch">, document: GraphQLDocument<R, V>, ...given: Given<V, QueryOptions>
+  api: Pick<GraphQL, "watch">, document: GraphQLDocument<R, V>, ...given: Given<NoInfer<V>, QueryOptions>
 ): GraphQLState<R> & { refresh: () => void } {
   const key = JSON.stringify(given);
   const query = useMemo(() => api.watch(document, ...JSON.parse(key) as typeof given), [api, document, key]);
