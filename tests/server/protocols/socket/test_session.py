@@ -38,7 +38,7 @@ async def test_ping(server: Server) -> None:
     """A ping as tutorials send it is answered, with whatever else it had."""
     socket = await opened(server)
     assert await socket.asked(type="ping") == {"type": "pong"}
-    assert await socket.asked(type="ping", id="7", at=5) == {"type": "pong", "id": "7", "at": 5}
+    assert await socket.asked(type="ping", id=7, at=5) == {"type": "pong", "id": 7, "at": 5}
 
 
 async def test_sign_in_by_message(server: Server, sign_up: Sign) -> None:
@@ -54,6 +54,17 @@ async def test_sign_in_by_message(server: Server, sign_up: Sign) -> None:
     assert (await socket.asked(type="auth"))["error"]["code"] == "validation"
     me = await socket.asked(type="call", id="1", operation="auth.me")
     assert me["body"]["id"] == bob["user"]["id"]
+
+
+async def test_call_before_another_caller(server: Server, sign_up: Sign) -> None:
+    """A call is carried out for the caller who sent it, also where the next message signs another one in."""
+    ada, bob = await sign_up("ada"), await sign_up("bob")
+    socket = await opened(server, headers=bearer(ada["access_token"]))
+    for token in (bob["access_token"], ada["access_token"]):
+        socket.send(type="call", id="1", operation="auth.me")
+        socket.send(type="auth", token=token)
+    answers = [await socket.next() for _ in range(4)]
+    assert [answer["body"]["name"] for answer in answers if answer["type"] == "result"] == ["ada", "bob"]
 
 
 async def test_ticket_in_the_url(server: Server, sign_up: Sign) -> None:
@@ -124,6 +135,13 @@ async def test_calls(server: Server, sign_up: Sign) -> None:
     below = {"collection": f"posts/{(await post(server, 'x')).json['id']}/comments"}
     inside = await socket.asked(type="call", id="8", operation="records.create", path=below, body={"text": "t"})
     assert inside["status"] == 201
+
+
+async def test_names_of_the_description(server: Server) -> None:
+    """An operation of one collection, as the description of the API names it, is refused with the name to use."""
+    socket = await opened(server)
+    answer = await socket.asked(type="call", id="1", operation="records.list.posts", path={"collection": "posts"})
+    assert "name 'records.list', with the collection in path" in answer["error"]["message"]
 
 
 async def test_calls_by_the_rules(server: Server, sign_up: Sign) -> None:
@@ -209,3 +227,24 @@ async def test_message_pack(server: Server) -> None:
     await post(server, "One")
     commit = await following()
     assert (commit["type"], commit["id"], commit["changes"][0]["record"]["title"]) == ("commit", "s", "One")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [b"\x81\x01\x02", b"\x82\xa4type\xa4ping\xa1a\x81\xc0\x02", b"\x82\xa4type\xa4ping\xa4type\xa4ping", b"\xc1"],
+)
+async def test_message_pack_without_the_same_json(server: Server, message: bytes) -> None:
+    """MessagePack that JSON has no equal for, such as a number as a name, is answered as other malformed messages are."""
+    socket = await opened(server)
+    assert (await socket.asked(message))["error"]["code"] == "invalid_body"
+    assert await socket.asked(type="ping") == {"type": "pong"}
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+async def test_large_messages(server: Server, *, is_packed: bool) -> None:
+    """A large message is read as a small one is, and before those behind it."""
+    socket = await opened(server)
+    large = {"type": "ping", "text": "x" * 100_000}
+    socket.send(msgspec.msgpack.encode(large) if is_packed else large)
+    assert await socket.asked(type="ping") == {**large, "type": "pong"}
+    assert await socket.next() == {"type": "pong"}

@@ -58,7 +58,9 @@ def request_of(rows: dict[str, Operation], call: SocketCall) -> tuple[str, bytes
     that is no call, and segments that its path does not have."""
     row = rows.get(call.operation)
     if row is None:
-        raise invalid({"operation": [f"there is no operation {call.operation[:64]!r}; /openapi.json lists them"]})
+        start = call.operation.rpartition(".")[0]  # /openapi.json describes records.list of each collection by itself
+        hint = f"name {start!r}, with the collection in path" if start in rows else "/openapi.json lists them"
+        raise invalid({"operation": [f"there is no operation {call.operation[:64]!r}; {hint}"]})
     if row.view in _VIEWS or row.output is Download or body_field(row.input):
         raise invalid({"operation": [f"{row.name} has a stream or a file; ask for it by HTTP at {row.path}"]})
     wanted, given = {*row.segments}, {*call.path}

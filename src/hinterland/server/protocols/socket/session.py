@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ from hinterland.contract import socket as messages
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.events import StreamQuery
 from hinterland.contract.identity import SIGNED_OUT, Principal
-from hinterland.kit import strict_json
+from hinterland.kit import strict_json, strict_msgpack
 from hinterland.kit.asgi import AsgiApp
 from hinterland.kit.clock import Clock
 from hinterland.server.backend import Backend
@@ -30,6 +31,7 @@ from hinterland.server.websocket import SocketClosed, SocketMessage, WebSocket
 log = logging.getLogger("hinterland.socket")
 MOST_CALLS = 16  # at once; further messages are read when one of them is answered
 MOST_FOLLOWED = 100
+_LARGE = 16 * 1024  # bytes of a message
 _LIST = "records.list"
 _Page = dict[str, msgspec.Raw]
 _AskedMessage = (
@@ -126,12 +128,12 @@ class SocketSession:
     async def _take(self, data: str | bytes) -> None:
         id = ""
         try:
-            asked = _decoded(data)
-            if (given := asked.get("id")) is not None:
-                id = _checked_id(given)
+            asked = await _decoded(data)
             if asked.get("type") == "ping":
                 await self._send(self._packed(msgspec.json.encode({**asked, "type": "pong"})))
                 return
+            if (given := asked.get("id")) is not None:
+                id = _checked_id(given)
             await self._act(_converted(asked))
         except Refusal as refusal:
             await self._send(self._packed(error_of(id, refusal)))
@@ -142,7 +144,7 @@ class SocketSession:
         elif isinstance(asked, messages.SocketCall):
             request = request_of(self._backend.app.operations, asked)
             await self._calls.acquire()
-            self._begin(self._call(asked, request))
+            self._begin(self._call(asked, request, self.caller))
         elif isinstance(asked, messages.Unsubscribe):
             if (task := self._followed.get(asked.id)) is None:
                 raise invalid({"id": [f"there is no subscription {asked.id!r}"]})
@@ -168,9 +170,12 @@ class SocketSession:
         self.caller = caller
         await self._send_message(messages.Authenticated(user=caller.id))
 
-    async def _call(self, asked: messages.SocketCall, request: Any) -> None:
+    async def _call(self, asked: messages.SocketCall, request: Any, caller: Principal) -> None:
+        async def identify() -> Principal:
+            return caller  # who asked, whoever the socket belongs to meanwhile
+
         try:
-            answered = await respond(self._app, self._handshake, self._identify, request, asked.body)
+            answered = await respond(self._app, self._handshake, identify, request, asked.body)
             await self._send(self._packed(result_of(asked.id, answered)))
         finally:
             self._calls.release()
@@ -268,14 +273,15 @@ class SocketSession:
             self._begin(self._close(1011))
 
 
-def _decoded(data: str | bytes) -> dict[str, Any]:
-    """A message as an object. Raises `invalid_body`."""
+async def _decoded(data: str | bytes) -> dict[str, Any]:
+    """A message as an object; a large one is read in a thread. Raises `invalid_body`."""
+    if isinstance(data, str):
+        decode = partial(strict_json.decode, data.encode())
+    else:
+        decode = partial(strict_msgpack.decode, data)
     try:
-        if isinstance(data, str):
-            value = strict_json.decode(data.encode())
-        else:
-            value = strict_json.checked(msgspec.msgpack.decode(data))
-    except (strict_json.StrictJsonError, msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        value = await asyncio.to_thread(decode) if len(data) > _LARGE else decode()
+    except strict_json.StrictJsonError as error:
         raise Refusal("invalid_body", f"message: {error}") from None
     if not isinstance(value, dict):
         raise Refusal("invalid_body", f"a message must be an object with the type {_KINDS}")
