@@ -234,7 +234,7 @@ async def test_message_pack(server: Server) -> None:
     [b"\x81\x01\x02", b"\x82\xa4type\xa4ping\xa1a\x81\xc0\x02", b"\x82\xa4type\xa4ping\xa4type\xa4ping", b"\xc1"],
 )
 async def test_message_pack_without_the_same_json(server: Server, message: bytes) -> None:
-    """MessagePack that JSON has no equal for, such as a number as a name, is answered as other malformed messages are."""
+    """MessagePack without an equal in JSON, such as a number as a name, is answered as other malformed messages are."""
     socket = await opened(server)
     assert (await socket.asked(message))["error"]["code"] == "invalid_body"
     assert await socket.asked(type="ping") == {"type": "pong"}
