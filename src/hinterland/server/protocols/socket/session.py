@@ -172,7 +172,7 @@ class SocketSession:
 
     async def _call(self, asked: messages.SocketCall, request: Any, caller: Principal) -> None:
         async def identify() -> Principal:
-            return caller  # who asked, whoever the socket belongs to meanwhile
+            return caller  # who sent the call; the socket may belong to another one by now
 
         try:
             answered = await respond(self._app, self._handshake, identify, request, asked.body)
