@@ -1,4 +1,5 @@
-"""The server is killed again and again under keyed writes; nothing that it acknowledged is lost or doubled.
+"""The server is killed again and again under keyed writes, of REST and of GraphQL; nothing that it acknowledged is lost
+or doubled.
 
 `KILLS` sets how often on SQLite (100 with `make crash`; three tenths of it on PostgreSQL). `SEED` repeats a run;
 without it a small run is always the same, and one whose `KILLS` are set is another each time.
@@ -25,6 +26,10 @@ from tests.support.server import ServerProcess
 KILLS = int(os.environ.get("KILLS", "8"))
 SEED = int(os.environ.get("SEED", "0")) or (random.SystemRandom().randrange(1, 2**31) if "KILLS" in os.environ else 1)
 WRITERS = 6
+TWO = """mutation ($first: String!, $second: String!) {
+  first: createMark(input: {mark: $first}) { id }
+  second: createMark(input: {mark: $second}) { id }
+}"""
 
 
 class Writer(threading.Thread):
@@ -45,21 +50,44 @@ class Writer(threading.Thread):
         with httpx2.Client(base_url=self.url, timeout=10) as client:
             while not self.stop.is_set():
                 number += 1
-                mark = f"{self.name}-{number}"
-                self.acknowledged[mark] = self._settle(client, mark)
+                self.acknowledged |= self._settle(client, f"{self.name}-{number}")
                 self.progress.release()
 
-    def _settle(self, client: httpx2.Client, mark: str) -> str:
+    def _settle(self, client: httpx2.Client, mark: str) -> dict[str, str]:
+        """Ask until it is answered; the ids of what was written, by their marks."""
         while True:
             try:
-                answer = client.post("/v1/records/marks", json={"mark": mark}, headers={"Idempotency-Key": mark})
+                answer = self._ask(client, mark)
             except httpx2.TransportError:
                 self.repeated += 1
                 self.up.wait(30)
                 continue
-            if answer.status_code == 201:
-                return str(answer.json()["id"])
-            assert answer.status_code in (409, 503), answer.text
+            if (done := self._done(answer, mark)) is not None:
+                return done
+
+    def _ask(self, client: httpx2.Client, mark: str) -> httpx2.Response:
+        return client.post("/v1/records/marks", json={"mark": mark}, headers={"Idempotency-Key": mark})
+
+    def _done(self, answer: httpx2.Response, mark: str) -> dict[str, str] | None:
+        if answer.status_code == 201:
+            return {mark: str(answer.json()["id"])}
+        assert answer.status_code in (409, 503), answer.text
+        return None
+
+
+class WriterOfTwo(Writer):
+    """Writes two marks by each of its mutations in GraphQL, which a kill may come between."""
+
+    def _ask(self, client: httpx2.Client, mark: str) -> httpx2.Response:
+        body = {"query": TWO, "variables": {"first": f"{mark}/1", "second": f"{mark}/2"}}
+        return client.post("/graphql", json=body, headers={"Idempotency-Key": mark})
+
+    def _done(self, answer: httpx2.Response, mark: str) -> dict[str, str] | None:
+        body = answer.json()
+        if answer.status_code == 200 and "errors" not in body:
+            return {f"{mark}/1": body["data"]["first"]["id"], f"{mark}/2": body["data"]["second"]["id"]}
+        assert {error["extensions"]["code"] for error in body["errors"]} <= {"in_progress", "unavailable"}, body
+        return None
 
 
 def kill_and_restart(server: ServerProcess, kills: int) -> list[Writer]:
@@ -67,7 +95,8 @@ def kill_and_restart(server: ServerProcess, kills: int) -> list[Writer]:
     chance = random.Random(SEED)
     progress, up = threading.Semaphore(0), threading.Event()
     up.set()
-    writers = [Writer(f"w{number}", server.url, progress, up) for number in range(WRITERS)]
+    kinds = (Writer, Writer, WriterOfTwo)
+    writers = [kinds[number % 3](f"w{number}", server.url, progress, up) for number in range(WRITERS)]
     for writer in writers:
         writer.start()
     for number in range(kills):

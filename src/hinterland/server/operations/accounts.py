@@ -27,7 +27,7 @@ async def sign_up(backend: Backend, call: Call[FormFields]) -> Reply:
     accounts, form, source = backend.accounts, call.input, (call.address, call.user_agent)
     is_replayed = False
     if call.key:
-        session, is_replayed = await signup_once.sign_up_once(accounts, form, call.key, *source)
+        session, is_replayed = await signup_once.sign_up_once(accounts, form, call.part_key or call.key, *source)
     else:
         session = await signup.sign_up(accounts, form, *source)
     return Reply(session, place=f"/v1/records/users/{session.user['id']}", is_replayed=is_replayed)

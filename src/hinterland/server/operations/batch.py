@@ -44,7 +44,8 @@ async def write_batch(backend: Backend, call: Call[Batch]) -> Reply:
     if not call.caller.is_signed_in:
         _check_admission(backend.catalogue, call.caller, batch.writes)
     answerer = _Answerer(backend.catalogue, call.caller, batch.writes, batch.returns)
-    once = OnceByKey.of(call.caller, call.key, _fingerprint(call.input) if call.key else "", answerer.answer)
+    digest = call.fingerprint or (_fingerprint(call.input) if call.key else "")
+    once = OnceByKey.of(call.caller, call.key, digest, answerer.answer, call.part_key)
     request = WriteRequest(writes, call.caller, once=once, forms=forms, on_refusal="place", is_batch=True)
     request = request._replace(shows_records=batch.returns == "record")
     outcome = await backend.commands.submit(request)

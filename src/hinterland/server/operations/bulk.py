@@ -46,7 +46,7 @@ async def bulk_records(backend: Backend, call: Call[BulkRows]) -> Reply:
         left_out = {places[index]: refusal for index, refusal in outcome.refused.items()}
         return _answer(outcome, len(asked.rows), refused | left_out)
 
-    once = OnceByKey.of(call.caller, call.key, call.fingerprint, answer)
+    once = OnceByKey.of(call.caller, call.key, call.fingerprint, answer, call.part_key)
     request = WriteRequest(writes, call.caller, once=once, forms=forms, on_refusal=on_refusal)
     outcome = await backend.commands.submit(request)
     assert outcome.answer is not None

@@ -38,14 +38,16 @@ UNCONDITIONAL = Preconditions()
 
 class Call(msgspec.Struct, Generic[Input], frozen=True):
     """Who calls with what. `key` is the idempotency key ("" for none) and `fingerprint` a digest of the request that it
-    names. `deadline` is the instant of the monotonic clock at which the call is cancelled, None where it is not;
-    `address` is the caller's, `user_agent` the name that its client gives itself.
+    names; where that consists of several calls, `part_key` is the key of this one. `deadline` is the instant of the
+    monotonic clock at which the call is cancelled, None where it is not; `address` is the caller's, `user_agent` the
+    name that its client gives itself.
     """
 
     caller: Principal
     input: Input
     key: str = ""
     fingerprint: str = ""
+    part_key: str = ""
     preconditions: Preconditions = UNCONDITIONAL
     deadline: float | None = None
     address: str = ""

@@ -289,7 +289,7 @@ async def _expected_revision(
 
 async def _write(backend: Backend, call: Call[RecordChange], write: Write, status: int) -> Written:
     answer = _answerer(call, status)
-    once = OnceByKey.of(call.caller, call.key, call.fingerprint, answer) if call.key else None
+    once = OnceByKey.of(call.caller, call.key, call.fingerprint, answer, call.part_key) if call.key else None
     wanted = WriteRequest((write,), call.caller, once=once, intent=call.input.intent, shows_records=True)
     if call.input.form is not None:
         wanted = wanted._replace(forms={0: call.input.form})

@@ -35,6 +35,6 @@ async def signed_up(graphql: Ask, name: str) -> tuple[str, str]:
     return made["access_token"], made["user"]["id"]
 
 
-def codes(response: dict[str, Any]) -> list[tuple[str, list[str | int]]]:
+def codes(response: dict[str, Any]) -> list[tuple[str, list[str | int] | None]]:
     """The code and the path of each error."""
     return [(error["extensions"]["code"], error.get("path")) for error in response["errors"]]

@@ -44,8 +44,10 @@ async def batch(execution: Execution, selector: Selector, chosen: Chosen, meanin
     results = _Results(execution, selector, chosen, writes)
     returns: Returns = "record" if results.has_records else "minimal"
     asked = Batch(writes=[write for _, write in writes], returns=returns)
-    done = _decode((await write_batch(execution.backend, execution.of(asked))).output)
-    return await results.shown(execution, done)
+    reply = await write_batch(execution.backend, execution.of(asked))
+    if reply.is_replayed:
+        execution.note_replay(chosen)
+    return await results.shown(execution, _decode(reply.output))
 
 
 def _write(execution: Execution, meaning: Meaning, given: Mapping[str, Any]) -> tuple[Entry, BatchWrite]:
@@ -141,7 +143,10 @@ async def bulk(execution: Execution, selector: Selector, chosen: Chosen, meaning
         raise Refusal("too_large", f"a bulk insert takes at most {MAX_BULK_ROWS:,} rows; send several")
     rows = [_encode(stored_body(entry, row)) for row in given_rows]
     asked = BulkRows(entry, execution.parent(entry, given), rows, given["atomic"] is not False, form)
-    done = _decode((await bulk_records(execution.backend, execution.of(asked))).output)
+    reply = await bulk_records(execution.backend, execution.of(asked))
+    if reply.is_replayed:
+        execution.note_replay(chosen)
+    done = _decode(reply.output)
     done["ids"] = [None if id is None else str(id) for id in done["ids"]]
     return _selected(selector, chosen, done)
 

@@ -34,12 +34,13 @@ _INTROSPECTION = frozenset({"__schema", "__type"})
 
 class PlannedDocument(NamedTuple):
     """A document that can be carried out, or what is wrong with it. `encoders` are those of its subscriptions that are
-    in use, by the operation's name and the variables as JSON."""
+    in use, by the operation's name and the variables as JSON; `text`: as it was sent."""
 
     operations: Mapping[str, OperationDefinitionNode]
     fragments: Mapping[str, FragmentDefinitionNode]
     errors: tuple[GraphQLError, ...]
     encoders: WeakValueDictionary[tuple[str, bytes], Any]
+    text: str = ""
 
 
 class Documents:
@@ -100,7 +101,7 @@ class Documents:
             errors = [problem] if problem is not None else self._validated(schema, node)
         except RecursionError:
             errors = [GraphQLError("the document is nested too deep")]
-        return PlannedDocument(operations, fragments, tuple(errors), WeakValueDictionary())
+        return PlannedDocument(operations, fragments, tuple(errors), WeakValueDictionary(), text)
 
     def _validated(self, schema: GraphQLSchema, node: DocumentNode) -> list[GraphQLError]:
         """What is wrong. Where the schema can't be asked for, no message has names of it that the document has not."""

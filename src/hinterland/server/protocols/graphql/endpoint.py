@@ -12,6 +12,7 @@ from hinterland.kit.asgi import AsgiReceive, AsgiScope, AsgiSend
 from hinterland.server.backend import Backend
 from hinterland.server.callers import authenticate, caller_address
 from hinterland.server.http import LIMIT, NO_STORE, Headers, HttpAnswer, HttpRequest, accepts_html, send_answer
+from hinterland.server.idempotency import REPLAYED, checked_key, idempotency_key
 from hinterland.server.protocols.graphql.graphiql import page_answer
 from hinterland.server.protocols.graphql.trusted import TrustedDocuments
 from hinterland.server.websocket import SOCKET, Handshake, serve_socket
@@ -26,13 +27,14 @@ _ANY = frozenset({"*/*", "application/*"})
 
 
 class Parameters(NamedTuple):
-    """What a request asks: the parameters of GraphQL over HTTP §5."""
+    """What a request asks: the parameters of GraphQL over HTTP §5. `key`: the idempotency key of its mutations."""
 
     query: str
     operation: str
     variables: dict[str, Any]
     extensions: dict[str, Any]
     document_id: str = ""
+    key: str = ""
 
 
 class GraphQLEndpoint:
@@ -132,16 +134,21 @@ class GraphQLEndpoint:
             raise Refusal("method_not_allowed", "GraphQL takes GET and POST", headers=(("Allow", "GET, HEAD, POST"),))
         await authenticate(self._backend, request, "optional")
         asked = _from_query(request) if request.method != "POST" else await self._from_body(request)
-        status, body = await self._graphql().respond(
+        status, body, is_replayed = await self._graphql().respond(
             request.caller, caller_address(self._backend, request), asked, is_get=request.method != "POST"
         )
         if media == JSON and status == 400 and body.startswith(b'{"errors"') and _is_well_formed(asked):
             status = 200  # §7.3.1: what reads this media type may take another status for a proxy's
-        return HttpAnswer(status, [_content_type(media), NO_STORE], body)
+        return HttpAnswer(status, [_content_type(media), NO_STORE, *([REPLAYED] if is_replayed else [])], body)
 
     async def _from_body(self, request: HttpRequest) -> Parameters:
         value, _ = await request.json_object(self._backend.settings.max_body_bytes)
-        return asked_of(value)
+        asked, key = asked_of(value), idempotency_key(request)
+        if key and asked.key not in ("", key):
+            raise Refusal(
+                "invalid_query", "extensions.idempotencyKey differs from the Idempotency-Key; send one of them"
+            )
+        return asked._replace(key=key) if key else asked
 
     def _page(self) -> HttpAnswer:
         try:
@@ -238,7 +245,16 @@ def asked_of(value: dict[str, Any]) -> Parameters:
         value.get("variables") or {},
         extensions,
         value.get("documentId") or "",
+        _key(extensions.get("idempotencyKey")),
     )
+
+
+def _key(given: Any) -> str:
+    if given is None:
+        return ""
+    if not isinstance(given, str):
+        raise Refusal("invalid_body", "extensions.idempotencyKey must be a text")
+    return checked_key(given, "extensions.idempotencyKey")
 
 
 def _is_well_formed(asked: Parameters) -> bool:

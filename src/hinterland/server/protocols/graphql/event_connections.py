@@ -141,7 +141,7 @@ class EventConnection:
 
     async def _respond(self, id: str, asked: Parameters, caller: Principal) -> bool:
         await self._opened.wait()  # so that no response is kept for who may never come
-        _, body = await self._service.respond(caller, self._address, asked, is_get=False)
+        _, body, _ = await self._service.respond(caller, self._address, asked, is_get=False)
         await self._write(_next(id, body))
         return True
 

@@ -42,6 +42,7 @@ from hinterland.server.protocols.graphql.shapes import read
 
 log = logging.getLogger("hinterland.graphql")
 _INTROSPECTION = frozenset({"__schema", "__type"})
+_OF_KEYS = frozenset({"in_progress", "key_reused"})
 _decode = msgspec.json.decode
 
 
@@ -55,10 +56,12 @@ class RequestError(Exception):
 
 
 class Executed(NamedTuple):
-    """The data of a response, and what went wrong in it."""
+    """The data of a response, and what went wrong in it. `is_replayed`: an earlier request with its idempotency key did
+    all of it."""
 
     data: dict[str, Any]
     errors: list[dict[str, Any]]
+    is_replayed: bool = False
 
 
 def operation_of(document: PlannedDocument, name: str) -> OperationDefinitionNode:
@@ -92,7 +95,7 @@ def values_of(
 
 
 class Execution:
-    """One operation, for one caller. `call` has who calls, and the deadline."""
+    """One operation, for one caller. `call` has who calls, the deadline, and the idempotency key of a mutation."""
 
     def __init__(
         self,
@@ -109,6 +112,7 @@ class Execution:
         self.caller = call.caller
         self._most_fields, self._most_cost = limits
         self._errors: list[dict[str, Any]] = []
+        self._replayed: set[str] = set()
 
     async def run(self, operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> Executed:
         """Carry it out. Raises `RequestError`."""
@@ -121,14 +125,17 @@ class Execution:
             message = f"the operation has {len(chosen)} fields at its root; {self._most_fields} are allowed"
             raise RequestError(GraphQLError(message))
         data: dict[str, Any] = {}
-        for key, each in chosen:
+        for place, (key, each) in enumerate(chosen):
+            if self._call.key and len(chosen) > 1:  # which no client's key is: they have no line breaks
+                self._call = replace(self._call, part_key=f"{self._call.key}\n{place}")
             if each is None:
                 data[key] = root.name
             elif each.nodes[0].name.value in _INTROSPECTION:
                 data[key] = self._introspected(operation, each, variables)
             else:
                 data[key] = await self._field(selector, each)
-        return Executed(data, self._errors)
+        done = {key for key, each in chosen if each is not None}
+        return Executed(data, self._errors, bool(done) and done == self._replayed)
 
     def _introspected(self, operation: OperationDefinitionNode, chosen: Chosen, variables: Mapping[str, Any]) -> Any:
         alone = OperationDefinitionNode(
@@ -148,6 +155,8 @@ class Execution:
             act = _ACTS[meaning.act]
             return await act(self, selector, chosen, meaning)
         except Refusal as refusal:
+            if self._call.key and refusal.code in _OF_KEYS:
+                raise  # which is the request's, as a whole
             self.note(chosen, refusal)
         except GraphQLError as error:  # of an argument whose variable is null
             self.note(chosen, Refusal("invalid_query", error.message))
@@ -161,6 +170,10 @@ class Execution:
     def note(self, chosen: Chosen, refusal: Refusal, *places: str | int) -> None:
         """Report what went wrong with a field, or at places inside of its value."""
         self._errors.append(error_of(refusal, [chosen.key, *places], chosen))
+
+    def note_replay(self, chosen: Chosen) -> None:
+        """Report that an earlier request with this idempotency key did what a field does."""
+        self._replayed.add(chosen.key)
 
     # ---------------------------------------------------------------- queries
 

@@ -17,7 +17,7 @@ from hinterland.server.operations.call import UNCONDITIONAL, Preconditions
 from hinterland.server.operations.records import RecordAddress, RecordChange, view_text
 from hinterland.server.protocols.graphql.chosen import Chosen, object_type
 from hinterland.server.protocols.graphql.selections import Selector
-from hinterland.server.protocols.graphql.shapes import Shape, read, without_members
+from hinterland.server.protocols.graphql.shapes import Shape, without_members
 
 if TYPE_CHECKING:
     from graphql import GraphQLObjectType, SelectionSetNode
@@ -49,6 +49,8 @@ async def change(execution: Execution, selector: Selector, chosen: Chosen, meani
     else:
         act = {"patch": records.patch_record, "replace": records.replace_record, "delete": records.delete_record}
         written = await act[meaning.act](execution.backend, execution.of(wanted, conditions))
+    if written.is_replayed:
+        execution.note_replay(chosen)
     return text if shown is None else await record_of(execution, entry, parent, _decode(written.body), *shown)
 
 
@@ -83,11 +85,19 @@ def planned(
 async def record_of(
     execution: Execution, entry: Entry, parent: str, record: Mapping[str, Any], projection: Projection, shape: Shape
 ) -> Any:
-    """A record after a write, with what is selected of it; what is related is read by itself."""
+    """A record as a write left it, with what is selected of it; what is related is read by itself."""
     if not projection.related:
         return shape(record)
-    address = RecordAddress(entry, parent, str(record["id"]), projection)
-    return read(projection, shape, (await view_text(execution.backend, execution.of(address))).text)
+    return shape({**record, "_expand": await _related(execution, entry, parent, record, projection)})
+
+
+async def _related(
+    execution: Execution, entry: Entry, parent: str, record: Mapping[str, Any], projection: Projection
+) -> Any:
+    """What comes with a record that was read, or written, by itself."""
+    alone = without_members(Projection(("id",), projection.related))
+    address = RecordAddress(entry, parent, str(record["id"]), alone)
+    return _decode((await view_text(execution.backend, execution.of(address))).text)["_expand"]
 
 
 async def me(execution: Execution, selector: Selector, chosen: Chosen, meaning: Meaning) -> Any:
@@ -125,6 +135,8 @@ async def account(execution: Execution, selector: Selector, chosen: Chosen, mean
     form |= given.get("profile") or {}
     act = {"sign_up": accounts.sign_up, "log_in": accounts.log_in, "refresh": accounts.renew}[meaning.act]
     done: Any = await act(execution.backend, execution.of(form))
+    if getattr(done, "is_replayed", False):
+        execution.note_replay(chosen)
     session: Mapping[str, Any] = msgspec.to_builtins(getattr(done, "output", done))
     made: dict[str, Any] = {}
     for key, each in selector.chosen(object_type(chosen), selector.inner(chosen)):

@@ -29,7 +29,7 @@ async def own(execution: Execution, selector: Selector, chosen: Chosen, meaning:
     app = execution.backend.app
     row, shape = app.operations[meaning.name], selector.value_shape(chosen)
     check_caller(execution.caller, row.auth)
-    call = execution.of(_input(row, selector.arguments(chosen)))
+    call = replace(execution.of(_input(row, selector.arguments(chosen))), key="", fingerprint="", part_key="")
     if row.auth == "ignored":
         call = replace(call, caller=SIGNED_OUT)
     output = await _carried_out(execution, row, call)

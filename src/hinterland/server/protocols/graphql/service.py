@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from graphql import GraphQLError, GraphQLSchema, OperationDefinitionNode, OperationType
+from msgspec.structs import replace
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
@@ -14,13 +16,24 @@ from hinterland.server.backend import Backend
 from hinterland.server.operations.call import Call
 from hinterland.server.protocols.graphql.documents import Documents, PlannedDocument
 from hinterland.server.protocols.graphql.endpoint import Parameters
-from hinterland.server.protocols.graphql.execution import Execution, RequestError, operation_of
+from hinterland.server.protocols.graphql.execution import Executed, Execution, RequestError, operation_of
 from hinterland.server.protocols.graphql.schema import schema_of
 from hinterland.server.protocols.graphql.subscriptions import Followed, follow
 from hinterland.server.protocols.graphql.trusted import SHA256, TrustedDocuments, digest_of
+from hinterland.server.security.sessions import key_owner
 
 _DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
 _encode = msgspec.json.Encoder().encode
+_sorted = msgspec.json.Encoder(order="deterministic").encode
+
+
+class GraphQLOutcome(NamedTuple):
+    """What a request led to: the status and the body of its response. `is_replayed`: an earlier request with its
+    idempotency key did all of it."""
+
+    status: int
+    body: bytes
+    is_replayed: bool = False
 
 
 class GraphQL:
@@ -32,6 +45,7 @@ class GraphQL:
         self._trusted = trusted
         self._version = ""
         self._schema: GraphQLSchema | None = None
+        self._running: set[tuple[str, str]] = set()  # the idempotency keys of requests, with whose they are
         self.documents = Documents(
             tokens=settings.graphql_tokens,
             depth=settings.graphql_depth,
@@ -48,8 +62,8 @@ class GraphQL:
             self._version = catalogue.version
         return self._schema
 
-    async def respond(self, caller: Principal, address: str, asked: Parameters, *, is_get: bool) -> tuple[int, bytes]:
-        """The status and the body of a response."""
+    async def respond(self, caller: Principal, address: str, asked: Parameters, *, is_get: bool) -> GraphQLOutcome:
+        """The response to a request. Raises refusals of the request as a whole."""
         try:
             document, operation = self.read(asked)
             if is_get and operation.operation is not OperationType.QUERY:
@@ -57,14 +71,37 @@ class GraphQL:
                 raise Refusal("method_not_allowed", f"send a {kind} with POST", headers=(("Allow", "POST"),))
             if operation.operation is OperationType.SUBSCRIPTION:
                 raise RequestError(GraphQLError("a subscription needs a stream: accept text/event-stream"))
-            settings = self._backend.settings
-            limits = (settings.graphql_aliases, settings.graphql_cost)
             call = Call(caller=caller, input=None, address=address)
-            done = await Execution(self._backend, self.schema, document, call, limits).run(operation, asked.variables)
+            if asked.key and operation.operation is OperationType.MUTATION:
+                keyed = replace(call, key=asked.key, fingerprint=_fingerprint(document, operation, asked))
+                done = await self._execute_once(keyed, document, operation, asked)
+            else:
+                done = await self._execute(call, document, operation, asked)
         except RequestError as error:
-            return 400, _encode({"errors": [formatted(each, error.code) for each in error.errors]})
+            return GraphQLOutcome(400, _encode({"errors": [formatted(each, error.code) for each in error.errors]}))
         body: dict[str, Any] = {"errors": done.errors} if done.errors else {}
-        return 200, _encode({"data": done.data, **body})
+        return GraphQLOutcome(200, _encode({"data": done.data, **body}), done.is_replayed)
+
+    async def _execute(
+        self, call: Call[None], document: PlannedDocument, operation: OperationDefinitionNode, asked: Parameters
+    ) -> Executed:
+        settings = self._backend.settings
+        limits = (settings.graphql_aliases, settings.graphql_cost)
+        return await Execution(self._backend, self.schema, document, call, limits).run(operation, asked.variables)
+
+    async def _execute_once(
+        self, call: Call[None], document: PlannedDocument, operation: OperationDefinitionNode, asked: Parameters
+    ) -> Executed:
+        """Carry out a mutation whose `call` has an idempotency key. Raises `in_progress`, and `key_reused`."""
+        name = (key_owner(call.caller.id, is_admin=call.caller.is_admin), call.key)
+        if name in self._running:
+            message = "a request with this idempotency key is still running; retry shortly"
+            raise Refusal("in_progress", message, retry_after=1)
+        self._running.add(name)
+        try:
+            return await self._execute(call, document, operation, asked)
+        finally:
+            self._running.discard(name)
 
     def read(self, asked: Parameters) -> tuple[PlannedDocument, OperationDefinitionNode]:
         """The document of a request, and the operation that it asks for. Raises `RequestError`."""
@@ -89,6 +126,13 @@ class GraphQL:
             named = f"there is no document {asked.document_id[:100]!r}; send its text as query"
             raise _not_found("PersistedQueryNotFound" if digest else named)
         return self.documents.of(self.schema, known)
+
+
+def _fingerprint(document: PlannedDocument, operation: OperationDefinitionNode, asked: Parameters) -> str:
+    """A digest of what a request asks for, whichever way it names its document."""
+    name = operation.name.value if operation.name else ""
+    parts = (b"graphql", document.text.encode("utf-8", "surrogatepass"), name.encode(), _sorted(asked.variables))
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
 def _digest(asked: Parameters) -> str:

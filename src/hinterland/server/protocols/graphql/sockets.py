@@ -180,7 +180,7 @@ class GraphQLSocket:
             if operation.operation is OperationType.SUBSCRIPTION:
                 await self._follow(id, asked)
             else:
-                _, body = await self._service.respond(self.caller, self._address, asked, is_get=False)
+                _, body, _ = await self._service.respond(self.caller, self._address, asked, is_get=False)
                 await self._send(id, body)
         except Refusal as refusal:
             await self._fail(id, [error_of(refusal)])

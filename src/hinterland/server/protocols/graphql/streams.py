@@ -48,7 +48,7 @@ class GraphQLStream:
             _, operation = self._service.read(asked)
             if operation.operation is not OperationType.SUBSCRIPTION:
                 is_get = request.method != "POST"
-                _, body = await self._service.respond(self._caller, self._address, asked, is_get=is_get)
+                _, body, _ = await self._service.respond(self._caller, self._address, asked, is_get=is_get)
                 await _whole(send, _next(body))
                 return
             followed = await self._service.follow(asked, Call(caller=self._caller, input=None, address=self._address))

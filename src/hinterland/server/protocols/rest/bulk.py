@@ -15,11 +15,11 @@ from hinterland.server.backend import Backend
 from hinterland.server.data.admission import admit, is_closed
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.http import Codec, HttpAnswer, HttpRequest, json_answer
+from hinterland.server.idempotency import REPLAYED, idempotency_key
 from hinterland.server.operations import bulk
 from hinterland.server.operations.bulk import BulkRows
 from hinterland.server.operations.call import Call
 from hinterland.server.protocols.rest import packed
-from hinterland.server.protocols.rest.keys import REPLAYED, idempotency_key
 from hinterland.server.protocols.rest.records import fingerprint, path_of, upserted
 
 BULK = "/bulk"

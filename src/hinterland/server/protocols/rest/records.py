@@ -23,13 +23,13 @@ from hinterland.server.data.projection import Projection
 from hinterland.server.data.reader import RecordPage
 from hinterland.server.data.requests import Intent, JsonPatch, Upsert
 from hinterland.server.http import JSON, Codec, Headers, HttpAnswer, HttpRequest, caching, json_answer
+from hinterland.server.idempotency import REPLAYED, idempotency_key
 from hinterland.server.operations import records
 from hinterland.server.operations.call import UNCONDITIONAL, Call, Preconditions
 from hinterland.server.operations.records import Aggregating, Listing, RecordAddress, RecordChange, Written
 from hinterland.server.protocols.rest import packed
 from hinterland.server.protocols.rest.expansions import parse_projection
 from hinterland.server.protocols.rest.hal import hal_list, hal_record
-from hinterland.server.protocols.rest.keys import REPLAYED, idempotency_key
 from hinterland.server.protocols.rest.media import (
     AS_JSON,
     HAL,

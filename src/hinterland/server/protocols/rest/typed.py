@@ -14,11 +14,11 @@ from hinterland.contract.transfers import Download, body_field
 from hinterland.server.backend import Backend
 from hinterland.server.callers import caller_address
 from hinterland.server.http import LIMIT, REVALIDATED, BodyPart, HttpAnswer, HttpRequest, json_answer
+from hinterland.server.idempotency import REPLAYED, idempotency_key
 from hinterland.server.operations.call import Call, Handler, Reply
 from hinterland.server.operations.unfitting import unfitting
 from hinterland.server.protocols.rest import packed
 from hinterland.server.protocols.rest.downloads import download_answer
-from hinterland.server.protocols.rest.keys import REPLAYED, idempotency_key
 from hinterland.server.protocols.rest.tags import etag_of, is_known
 from hinterland.server.protocols.rest.tutorial_forms import account_form
 

@@ -1,4 +1,4 @@
-"""Idempotency keys."""
+"""Idempotency keys as requests carry them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ def idempotency_key(request: HttpRequest) -> str:
     given = request.headers.get(b"idempotency-key")
     if given is None:
         return ""
-    key = given.decode("latin-1").strip().strip('"')
+    return checked_key(given.decode("latin-1").strip().strip('"'), "the Idempotency-Key")
+
+
+def checked_key(key: str, name: str) -> str:
+    """A key that can be one. Raises `invalid_query`."""
     if not 1 <= len(key) <= 200 or not key.isprintable():
-        raise Refusal("invalid_query", "the Idempotency-Key must have 1 to 200 printable characters")
+        raise Refusal("invalid_query", f"{name} must have 1 to 200 printable characters")
     return key
