@@ -38,7 +38,7 @@ beforeAll(async () => {
   cpSync(join(PACKAGE, "package.json"), join(installed, "package.json"));
   const build = ["-p", join(PACKAGE, "tsconfig.build.json"), "--outDir", join(installed, "dist")];
   await run(TSC, build);
-  for (const name of ["react", "ws", "@types", "@graphql-typed-document-node", "graphql"]) {
+  for (const name of ["react", "ws", "@types", "@graphql-typed-document-node", "@msgpack", "graphql"]) {
     symlinkSync(join(PACKAGE, "node_modules", name), join(folder, "node_modules", name));
   }
   writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
@@ -65,7 +65,7 @@ test("a component of the documentation compiles", async () => {
 
 test.each([
   ["docs/typescript.md", ["{ title: [ 'is required' ] }", "GET /v1/records/notes/1"]],
-  ["docs/typescript-live.md", ["201 Milk", "notes: 1", "validation [ 'createNote' ]"]],
+  ["docs/typescript-live.md", ["201 Milk", "packed: 1", "notes: 1", "validation [ 'createNote' ]"]],
 ])("the code of %s compiles, and runs against the README's notes", async (page, printed) => {
   const { all, ending } = blocksOf(page);
   const [, notes] = /^```python server\n(.*?)^```$/ms.exec(readFileSync(join(ROOT, "README.md"), "utf8"))!;

@@ -6,7 +6,7 @@ export type { LinkState, SocketConstructor, SocketLike } from "./link.js";
 export type { LiveQueryState, LiveState } from "./live.js";
 export type { SocketEvent } from "./messages.js";
 export { socket } from "./socket.js";
-export type { Socket, SocketConnection, SocketOptions } from "./socket.js";
+export type { Packing, Socket, SocketConnection, SocketOptions } from "./socket.js";
 export type { SocketSubscription } from "./subscriptions.js";
 export { json, plain, webSocket } from "./web_socket.js";
 export type { Codec, WebSocketClient, WebSocketOptions } from "./web_socket.js";

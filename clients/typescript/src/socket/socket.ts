@@ -20,12 +20,22 @@ const PING = 15; // seconds, until the server has said how often it pings
 const RENEWAL = 300_000; // milliseconds between looks at the session, which keep it alive
 const MOST_WAITING = 1_000; // events of a loop; a reader that is slower goes on from its cursor later
 const PROBE = { deadline: 10, retries: 0 };
-const PATH = "/v1/socket";
+const PATH = "/v1/socket", PACKED = "format=msgpack";
+
+/** Values as MessagePack: `encode` and `decode` of the package `@msgpack/msgpack`, or of another. */
+export interface Packing {
+  /** The bytes of a value. */
+  encode(value: unknown): Uint8Array;
+  /** The value of bytes. */
+  decode(data: Uint8Array): unknown;
+}
 
 /** The settings of a socket; all may be left out. */
 export interface SocketOptions {
   /** The WebSocket of the platform by default; Node 20 needs that of the package `ws`. */
   WebSocket?: SocketConstructor | undefined;
+  /** Messages are MessagePack in binary frames, instead of JSON; after one that it can't read, they are JSON again. */
+  msgpack?: Packing | undefined;
 }
 
 /** What a socket is doing. */
@@ -78,6 +88,8 @@ export function socket(client: Client, options: SocketOptions = {}): Socket {
   const { auth, connectivity, internals: { tokens, calls: http, clock, random, closing } } = client;
   const states = listeners<LinkState>();
   const address = socketAddress(client.url + PATH);
+  let { msgpack } = options;
+  if (msgpack) address.search = PACKED;
   let isReady = false;
   let isClosed = closing.aborted;
   let ping = PING;
@@ -87,7 +99,28 @@ export function socket(client: Client, options: SocketOptions = {}): Socket {
   let answered: ((message: ServerMessage) => void) | undefined;
   let stopRenewal = () => {};
 
-  const post = (message: object) => link.send(JSON.stringify(message));
+  function post(message: object) {
+    const text = JSON.stringify(message);
+    let data: string | Uint8Array = text;
+    try {
+      if (msgpack) data = msgpack.encode(JSON.parse(text)); // of the same values: dates are texts, and undefined is nothing
+    } catch {
+      // What is too deep for it goes as JSON: the server reads either.
+    }
+    link.send(data);
+  }
+
+  function read(data: string | Uint8Array): ServerMessage {
+    if (typeof data === "string" || !msgpack) return objectIn(String(data)) as unknown as ServerMessage;
+    try {
+      return msgpack.decode(data) as ServerMessage;
+    } catch {
+      msgpack = undefined; // such as for a member `__proto__`: what is missed comes on the next connection
+      address.search = "";
+      link.drop();
+      return { type: "" };
+    }
+  }
   const ready = () => isReady;
   const calls = socketCalls(clock, post, ready);
   const followed = subscriptions(clock, random, post, ready, () => "The connection was cut.");
@@ -169,7 +202,7 @@ export function socket(client: Client, options: SocketOptions = {}): Socket {
     moved: states.notify,
     opened() {},
     received(data) {
-      const message = objectIn(String(data)) as unknown as ServerMessage;
+      const message = read(data);
       if (message.type === "hello") {
         ping = message.ping ?? PING;
         void welcome();

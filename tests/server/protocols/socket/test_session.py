@@ -187,6 +187,23 @@ async def test_bad_messages(server: Server, message: Any, code: str) -> None:
     assert await socket.asked(type="ping") == {"type": "pong"}
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        '{"type":"call","id":"c1","operation":"auth.me","body":' + "[" * 300 + "]" * 300 + "}",
+        '{"type":"call","id":"c1","operation":"auth.me","body":{"half":"\\ud83d"}}',
+        '{"type":"call","id":"c1","operation":"auth.me","body":{"one":1,"one":2}}',
+        msgspec.msgpack.encode({"type": "call", "id": "c1", "body": "?"}).replace(b"?", b"\xff"),
+        {"type": "what", "id": "c1"},
+    ],
+)
+async def test_errors_name_the_message(server: Server, message: Any) -> None:
+    """The error of a message that is not valid has its id, wherever one can be read: the call does not wait for ever."""
+    socket = await opened(server)
+    answer = await socket.asked(message)
+    assert (answer["type"], answer["id"], answer["error"]["status"]) == ("error", "c1", 400)
+
+
 async def test_paths_are_segments(server: Server) -> None:
     """An id in a path is one segment, whatever characters it has: nothing reaches another path with it."""
     socket = await opened(server)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Coroutine
 from functools import partial
 from typing import Any
@@ -34,6 +35,7 @@ MOST_FOLLOWED = 100
 _LARGE = 16 * 1024  # bytes of a message
 _LIST = "records.list"
 _Page = dict[str, msgspec.Raw]
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _AskedMessage = (
     messages.Authentication | messages.SocketCall | messages.SubscribeMessage | messages.Unsubscribe | ChannelRequest
 )
@@ -136,7 +138,7 @@ class SocketSession:
                 id = _checked_id(given)
             await self._act(_converted(asked))
         except Refusal as refusal:
-            await self._send(self._packed(error_of(id, refusal)))
+            await self._send(self._packed(error_of(id or _id_in(data), refusal)))
 
     async def _act(self, asked: _AskedMessage) -> None:
         if isinstance(asked, messages.Authentication):
@@ -271,6 +273,22 @@ class SocketSession:
         if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, SocketClosed):
             log.error("a socket broke off", exc_info=error)
             self._begin(self._close(1011))
+
+
+class _Named(msgspec.Struct):
+    id: str = ""
+
+
+def _id_in(data: str | bytes) -> str:
+    """The id of a message that is not valid, so that its error reaches the call; "" where none can be read."""
+    try:
+        if isinstance(data, str):
+            named = msgspec.json.decode(_SURROGATE.sub("?", data), type=_Named)
+        else:
+            named = msgspec.msgpack.decode(data, type=_Named)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return ""
+    return named.id if len(named.id) <= messages.MAX_ID else ""
 
 
 async def _decoded(data: str | bytes) -> dict[str, Any]:
