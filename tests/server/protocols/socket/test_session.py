@@ -198,7 +198,7 @@ async def test_bad_messages(server: Server, message: Any, code: str) -> None:
     ],
 )
 async def test_errors_name_the_message(server: Server, message: Any) -> None:
-    """The error of a message that is not valid has its id, wherever one can be read: the call does not wait for ever."""
+    """The error of a message that is not valid has its id wherever one can be read: no call waits for ever."""
     socket = await opened(server)
     answer = await socket.asked(message)
     assert (answer["type"], answer["id"], answer["error"]["status"]) == ("error", "c1", 400)
