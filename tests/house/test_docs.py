@@ -18,12 +18,14 @@ from tests.support.required import require
 RUN = {
     "README.md": ("journeys/test_readme.py", 3),  # commands that install, serve and run for hours
     "docs/channels.md": ("journeys/test_channels_page.py", 0),
+    "docs/client-graphql.md": ("journeys/test_graphql_pages.py", 0),
     "docs/client.md": ("journeys/test_blocks.py", 1),  # channels, which its app does not have
     "docs/collections.md": ("journeys/test_blocks.py", 0),
     "docs/embedding.md": ("journeys/test_pages.py", 0),
     "docs/flutter.md": ("journeys/test_flutter_page.py", 1),  # commands that serve, and start the app
     "docs/first-offline-app.md": ("journeys/test_first_offline_app.py", 0),
     "docs/functions.md": ("journeys/test_pages.py", 1),  # the command that serves
+    "docs/graphql-offline.md": ("journeys/test_graphql_pages.py", 0),
     "docs/hooks.md": ("server/test_hooks.py", 0),
     "docs/http.md": ("journeys/test_blocks.py", 0),
     "docs/react.md": ("journeys/test_typescript_offline.py", 2),  # commands that install, build and serve

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from hinterland.client.exchange import Response as Response
     from hinterland.client.exchange import Send as Send
     from hinterland.client.exchange import Transport as Transport
+    from hinterland.client.graphql.asking import GraphQLState as GraphQLState
+    from hinterland.client.graphql.asking import GraphQLUpdate as GraphQLUpdate
     from hinterland.client.graphql.cache import GraphQLCache as GraphQLCache
     from hinterland.client.graphql.cached import FetchPolicy as FetchPolicy
     from hinterland.client.graphql.graphql import ClientGraphQL as ClientGraphQL
-    from hinterland.client.graphql.graphql import GraphQLState as GraphQLState
-    from hinterland.client.graphql.graphql import GraphQLUpdate as GraphQLUpdate
+    from hinterland.client.graphql.queue import QueuedMutation as QueuedMutation
     from hinterland.client.layers.trace import OnTrace as OnTrace
     from hinterland.client.layers.trace import Trace as Trace
     from hinterland.client.local.errors import AlreadySending as AlreadySending
@@ -82,7 +83,9 @@ else:  # the type checker knows the names above and no others
             "hinterland.client.exchange": ("Layer", "Phase", "Request", "Response", "Send", "Transport"),
             "hinterland.client.graphql.cache": ("GraphQLCache",),
             "hinterland.client.graphql.cached": ("FetchPolicy",),
-            "hinterland.client.graphql.graphql": ("ClientGraphQL", "GraphQLState", "GraphQLUpdate"),
+            "hinterland.client.graphql.asking": ("GraphQLState", "GraphQLUpdate"),
+            "hinterland.client.graphql.graphql": ("ClientGraphQL",),
+            "hinterland.client.graphql.queue": ("QueuedMutation",),
             "hinterland.client.layers.trace": ("OnTrace", "Trace"),
             "hinterland.client.local.errors": (
                 "AlreadySending",

@@ -29,6 +29,7 @@ from hinterland.client.tokens import TokenKeeper
 from hinterland.client.transports.network import Network
 from hinterland.client.vault.memory import MemoryVault
 from hinterland.client.vault.protocol import Vault
+from hinterland.contract.identity import RecordId
 from hinterland.contract.operations import OPERATIONS, Method, Operation
 from hinterland.contract.own_operations import joined
 from hinterland.contract.records import Collection
@@ -218,15 +219,14 @@ class Client:
         self._guard.check()
         if not self._is_closed:
             self._is_closed = True
+            if self._graphql is not None:
+                await self._graphql.close()
             if self._local is not None and self._unfollow is not None:
                 self._unfollow()
                 await self._local.follower.arrived()
                 await self._local.close()
             if self._socket is not None:
                 await self._socket.close()
-            if self._graphql is not None:
-                self._graphql.close()
-                await self._graphql.cache.close()
             await self._tokens.close()
             self._feed.close()
             await self.transport.close()
@@ -251,11 +251,16 @@ class Client:
         from hinterland.client.graphql.cache import GraphQLCache
         from hinterland.client.graphql.graphql import ClientGraphQL
         from hinterland.client.graphql.kept import KeptResults
+        from hinterland.client.graphql.queue import MutationQueue
 
         kept = None if self._results is None else KeptResults(self._results, self.url)
-        return ClientGraphQL(
-            self.calls, self._tokens.holder, GraphQLCache(kept), self.clock, self._connectivity, self._random
-        )
+        cache = GraphQLCache(kept)
+        graphql = ClientGraphQL(self.calls, self._tokens.holder, cache, self.clock, self._connectivity, self._random)
+        if self._local is not None:
+            graphql.queue = MutationQueue(
+                self._local.outbox, cache, graphql.user, lambda: self._unfollow is not None and not self._is_closed
+            )
+        return graphql
 
     def _on_state(self, state: AuthState) -> None:
         """Results of a former user are forgotten, those on the disk too."""
@@ -271,9 +276,12 @@ class Client:
     def _local_at(self, path: str, collections: Iterable[Collection], unsigned: Calls, random: Random) -> Local:
         from hinterland.client.local.accounts import sender_of
         from hinterland.client.local.local import Local
-        from hinterland.client.local.remote import ServerRemote, description_of
+        from hinterland.client.local.remote import ServerRemote, description_of, sender_of_documents
 
-        remote = ServerRemote(self.calls, self.events, lambda: sender_of(self.auth.state))
+        def sender() -> RecordId:
+            return sender_of(self.auth.state)
+
+        remote = ServerRemote(self.calls, self.events, sender)
         return Local(
             path,
             remote,
@@ -281,6 +289,7 @@ class Client:
             server=self.url,
             collections=collections,
             describe=description_of(unsigned),
+            send=sender_of_documents(self.calls, sender),
             random=random,
             guard=self._guard,
         )

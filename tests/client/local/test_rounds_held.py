@@ -8,7 +8,7 @@ import pytest
 
 from hinterland.client.errors import HinterlandError, StatusError
 from hinterland.client.local.local import Local
-from hinterland.client.local.rounds import MOST_FAILURES
+from hinterland.client.local.reasons import MOST_FAILURES
 from hinterland.client.vault.memory import MemoryVault
 from hinterland.contract.fields import Text
 from hinterland.contract.records import EVERYBODY, Collection

@@ -6,65 +6,44 @@ import asyncio
 import itertools
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import Any, Generic, Literal, TypeVar, overload
+from typing import Any, TypeVar, overload
 
 import msgspec
 
 from hinterland.client.calls import Calls
 from hinterland.client.connectivity import Connectivity
 from hinterland.client.documents import decoded
-from hinterland.client.errors import ClientClosed, ConnectionLost, HinterlandError, NotFound
+from hinterland.client.errors import ClientClosed, ConnectionLost, DeadlineExceeded, HinterlandError, NotFound
 from hinterland.client.exchange import Request
+from hinterland.client.graphql.asking import (
+    AskedDocument,
+    GraphQLState,
+    GraphQLUpdate,
+    GraphQLVariables,
+    Offline,
+    checked_variables,
+)
 from hinterland.client.graphql.cache import GraphQLCache
 from hinterland.client.graphql.cached import FetchPolicy, plan
-from hinterland.client.graphql.documents import GraphQLDocument, GraphQLOperation, parsed
-from hinterland.client.graphql.normalizing import ResultShape
-from hinterland.client.graphql.results import OPERATION, GraphQLPayload, check, converted, error_of_payload, payload_in
+from hinterland.client.graphql.queue import MutationQueue, QueuedMutation
+from hinterland.client.payloads import (
+    GRAPHQL_ACCEPT,
+    OPERATION,
+    GraphQLPayload,
+    check,
+    converted,
+    error_of_payload,
+    payload_in,
+)
 from hinterland.client.reconnecting import STEADY, WAIT_BASE, WAIT_CAP, may_pass
 from hinterland.client.session import AuthState, SignedIn, SigningIn, StateHolder
 from hinterland.kit.backoff import Random, full_jitter
 from hinterland.kit.clock import Clock
 from hinterland.kit.event_stream import EventStreamParser
+from hinterland.kit.time_limit import within
 
 T = TypeVar("T")
 _SILENCE = 40.0  # seconds; the server sends something at least every 15
-_ACCEPT = "application/graphql-response+json, application/json;q=0.9"
-GraphQLVariables = Mapping[str, Any] | None
-
-
-class GraphQLState(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
-    """A live result. `is_stale`: the server is being asked, or could not be (`error`), and `data` is what the cache
-    has."""
-
-    data: T
-    is_stale: bool = False
-    error: HinterlandError | None = None
-
-
-class GraphQLUpdate(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
-    """What a subscription delivers. `data` is a response's; None at `resync` (the cursor can't be continued: read
-    again) and `offline` (the stream dropped and comes back). `cursor` is where to resume behind it."""
-
-    kind: Literal["next", "resync", "offline"]
-    data: T | None = None
-    cursor: str = ""
-
-
-class _Asked:
-    """A document's operation with its variables."""
-
-    def __init__(
-        self, document: str, variables: GraphQLVariables, operation: str, possible: Mapping[str, list[str]]
-    ) -> None:
-        self.document: GraphQLDocument = parsed(document)
-        self.operation: GraphQLOperation = self.document.operation(operation)
-        self.variables = dict(variables or {})
-        self.shape = ResultShape(self.document, self.operation, self.variables, possible)
-
-    def body(self, **more: Any) -> dict[str, Any]:
-        name = {"operationName": self.operation.name} if self.operation.name else {}
-        variables = {"variables": self.variables} if self.variables else {}
-        return {"query": self.document.text, **name, **variables, **more}
 
 
 class ClientGraphQL:
@@ -86,29 +65,37 @@ class ClientGraphQL:
         self._clock = clock
         self._random = random
         self._ids = itertools.count(1)
+        self.queue: MutationQueue | None = None
         self._is_closed = False
 
     @overload
     async def __call__(
         self, document: str, variables: GraphQLVariables = None, *, into: type[T], operation: str = ...,
         policy: FetchPolicy = ..., optimistic: Mapping[str, Any] | None = ..., deadline: float | None = ...,
+        offline: Offline = ...,
     ) -> T: ...  # fmt: skip
     @overload
     async def __call__(
         self, document: str, variables: GraphQLVariables = None, *, operation: str = ...,
         policy: FetchPolicy = ..., optimistic: Mapping[str, Any] | None = ..., deadline: float | None = ...,
+        offline: Offline = ...,
     ) -> dict[str, Any]: ...  # fmt: skip
     async def __call__(
         self, document: str, variables: GraphQLVariables = None, *, into: Any = None, operation: str = "",
         policy: FetchPolicy = "cache-first", optimistic: Mapping[str, Any] | None = None, deadline: float | None = None,
+        offline: Offline = "fail",
     ) -> Any:  # fmt: skip
         """The data of a query or mutation, as `into`, or as a dict.
 
         A query is answered from the cache where it has everything (`cache-first`), only from there (`cache-only`, else
         NotFound), or by the server (`network-only`; `cache-and-network` is the same here, `watch` shows both). Until a
-        mutation is answered, `optimistic` is shown as its data. Raises the errors of `client.errors` by their code,
-        with `path` and partial `data`.
+        mutation is answered, `optimistic` is shown as its data. With `offline="queue"` a mutation goes through the
+        outbox, as with `enqueue`, and its outcome is waited for; where `deadline` ends that, it stays in the outbox.
+        Raises the errors of `client.errors` by their code, with `path` and partial `data`.
         """
+        if offline == "queue":
+            queued = await self.enqueue(document, variables, into=into, operation=operation, optimistic=optimistic)
+            return await self._waited(queued, deadline)
         asked = await self._asked(document, variables, operation)
         if asked.operation.kind == "query":
             found = self.cache.read(asked.shape)
@@ -118,6 +105,34 @@ class ClientGraphQL:
                     return converted(found.data, into)
                 raise NotFound("The cache does not have the whole result.", sent="no", operation=OPERATION)
         return converted(await self._fetched(asked, optimistic, deadline), into)
+
+    @overload
+    async def enqueue(
+        self, document: str, variables: GraphQLVariables = None, *, into: type[T], operation: str = ...,
+        optimistic: Mapping[str, Any] | None = ...,
+    ) -> QueuedMutation[T]: ...  # fmt: skip
+    @overload
+    async def enqueue(
+        self, document: str, variables: GraphQLVariables = None, *, operation: str = ...,
+        optimistic: Mapping[str, Any] | None = ...,
+    ) -> QueuedMutation[dict[str, Any]]: ...  # fmt: skip
+    async def enqueue(
+        self, document: str, variables: GraphQLVariables = None, *, into: Any = None, operation: str = "",
+        optimistic: Mapping[str, Any] | None = None,
+    ) -> QueuedMutation[Any]:  # fmt: skip
+        """Keep a mutation in the outbox of the local store, which sends it once, in its turn, as soon as it can.
+
+        Returns when it is on the disk; `optimistic` is shown until its outcome is known. Raises Unauthorized where
+        nobody is signed in, and ValidationFailed for one that signs in or out, which is not kept.
+        """
+        queue = self._queue()
+        asked = await self._asked(document, variables, operation)
+        values = checked_variables(asked.variables)
+        return await queue.add(asked.document.text, asked.operation.name, values, asked.shape, optimistic, into)
+
+    def queued(self, mutation: str, into: type[T]) -> QueuedMutation[T]:
+        """A mutation that was queued before, by its id in the outbox, also before a restart of the app."""
+        return self._queue().handle(mutation, into)
 
     @overload
     def watch(
@@ -231,26 +246,31 @@ class ClientGraphQL:
         if not isinstance(state, SigningIn):
             self.cache.leave(state.user_id if isinstance(state, SignedIn) else None)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """The client is being closed: nothing reconnects."""
         self._is_closed = True
+        if self.queue is not None:
+            await self.queue.close()
+        await self.cache.close()
 
     def _check_open(self) -> None:
         if self._is_closed:
             raise ClientClosed(operation=OPERATION)
 
-    async def _asked(self, document: str, variables: GraphQLVariables, operation: str) -> _Asked:
+    async def _asked(self, document: str, variables: GraphQLVariables, operation: str) -> AskedDocument:
         state: AuthState = self._states.state
         await self.cache.open(state.user_id if isinstance(state, SignedIn) else "")
-        return _Asked(document, variables, operation, self.cache.possible)
+        if self.queue is not None:
+            await self.queue.follow()
+        return AskedDocument(document, variables, operation, self.cache.possible)
 
-    async def _fetched(self, asked: _Asked, optimistic: Mapping[str, Any] | None, deadline: float | None) -> Any:
+    async def _fetched(self, asked: AskedDocument, optimistic: Mapping[str, Any] | None, deadline: float | None) -> Any:
         id = f"m{next(self._ids)}"
         if optimistic is not None:
             self.cache.optimistic(id, asked.shape, optimistic)
-        user = self._user()
+        user = self.user()
         try:
-            request = self._request(asked, _ACCEPT)
+            request = self._request(asked, GRAPHQL_ACCEPT)
             if deadline is not None:
                 request = request.replaced(deadline=self._calls.until(deadline))
             response = await self._calls.send(request)
@@ -258,11 +278,25 @@ class ClientGraphQL:
         except BaseException:
             self.cache.rollback(id)
             raise
-        if user == self._user():  # else it is another's, and not for this cache
+        if user == self.user():  # else it is another's, and not for this cache
             self.cache.write(asked.shape, data, id)
         return data
 
-    async def _refetched(self, asked: _Asked, *, is_needed: bool) -> HinterlandError | None:
+    def _queue(self) -> MutationQueue:
+        if self.queue is None:
+            raise RuntimeError("this client has no local store: make it with Client(..., store='app.db')")
+        return self.queue
+
+    async def _waited(self, queued: QueuedMutation[T], deadline: float | None) -> T:
+        if deadline is None:
+            return await queued.result()
+        try:
+            return await within(self._clock, deadline, queued.result)
+        except TimeoutError:
+            advice = f"It stays in the outbox as {queued.mutation}."
+            raise DeadlineExceeded(advice=advice, sent="maybe", operation=OPERATION) from None
+
+    async def _refetched(self, asked: AskedDocument, *, is_needed: bool) -> HinterlandError | None:
         """Ask the server; an error that passes, where there is a result without it."""
         try:
             await self._fetched(asked, None, None)
@@ -272,15 +306,16 @@ class ClientGraphQL:
             return error
         return None
 
-    def _user(self) -> str | int:
+    def user(self) -> str | int:
+        """Who is signed in; "": nobody."""
         state = self._states.state
         return state.user_id if isinstance(state, SignedIn) else ""
 
-    def _request(self, asked: _Asked, accept: str, **more: Any) -> Request:
+    def _request(self, asked: AskedDocument, accept: str, **more: Any) -> Request:
         request = self._calls.request(OPERATION, body=asked.body(**more), headers={"accept": accept})
         return request.replaced(is_repeatable=asked.operation.kind == "query")
 
-    async def _stream(self, asked: _Asked, cursor: str) -> AsyncGenerator[GraphQLPayload, None]:
+    async def _stream(self, asked: AskedDocument, cursor: str) -> AsyncGenerator[GraphQLPayload, None]:
         request = self._request(asked, "text/event-stream", extensions={"cursor": cursor})
         response = await self._calls.perform(request.replaced(is_stream=True, retries=0, read=_SILENCE))
         parser = EventStreamParser()
@@ -295,7 +330,9 @@ class ClientGraphQL:
         finally:
             await response.close()
 
-    def _update(self, asked: _Asked, payload: GraphQLPayload, cursor: str, into: Any) -> GraphQLUpdate[Any] | None:
+    def _update(
+        self, asked: AskedDocument, payload: GraphQLPayload, cursor: str, into: Any
+    ) -> GraphQLUpdate[Any] | None:
         if payload.errors:
             error = error_of_payload(payload)
             if error.code == "resync":

@@ -15,6 +15,7 @@ from hinterland.client.local.describing import Describe, DescriptionKeeper
 from hinterland.client.local.identity import identified
 from hinterland.client.local.mutations import last_timestamp, timestamp
 from hinterland.client.local.outbox import Handle, Outbox
+from hinterland.client.local.posting import SendDocument
 from hinterland.client.local.queries import Queries
 from hinterland.client.local.remote import Remote
 from hinterland.client.local.repository import LocalRepository
@@ -42,7 +43,8 @@ class Local:
 
     `path` is the store's file. `server` tells the data of several servers in one file apart. `collections` are the
     contract's declarations where the app knows them: writes are then checked and completed here as on the server.
-    Other collections are known as the server describes them, once `describe` has fetched that.
+    Other collections are known as the server describes them, once `describe` has fetched that. `send` sends the GraphQL
+    mutations of the outbox.
     Between `open` and `close` it can be used; `switch` says who is signed in, and nobody else's data is then seen or
     sent. `follower` is a listener of the session's state that calls it.
     """
@@ -56,6 +58,7 @@ class Local:
         server: str = "",
         collections: Iterable[Collection] = (),
         describe: Describe | None = None,
+        send: SendDocument | None = None,
         random: Random = system_random,
         guard: LoopGuard | None = None,
     ) -> None:
@@ -67,7 +70,9 @@ class Local:
         self.queries = Queries(self.store.signals)
         self.scope = Scope(0, "", self._shapes)
         self._description = DescriptionKeeper(self.store, describe, clock, server, self._shapes, self._where)
-        self.sync = Sync(self.store, remote, clock, random, self._where, lambda: self.subscription, self._description)
+        self.sync = Sync(
+            self.store, remote, clock, random, self._where, lambda: self.subscription, self._description, send
+        )
         self.outbox = Outbox(self.store, clock, self._where, self.sync.work, self.next_id)
         self._maker = IdMaker()
         self.follower = AccountFollower(self.switch)

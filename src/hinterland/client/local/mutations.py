@@ -18,7 +18,7 @@ import msgspec
 
 from hinterland.client.local.connection import Key, Scope, StoreConnection
 from hinterland.client.local.errors import AlreadySending
-from hinterland.client.local.outcomes import Counts, OutboxEntry, Outcome
+from hinterland.client.local.outcomes import Counts, OutboxEntry, Outcome, QueuedDocument
 from hinterland.client.local.overlay import after_anew, after_if_possible
 from hinterland.client.local.records import lay, lift, refresh, revision_seen, seen, text, writes_in
 from hinterland.client.local.stand_ins import name_anew, real_write
@@ -34,10 +34,13 @@ DocumentsByKey = dict[Key, Document | None]
 ApplyWrite = Callable[[Document | None, Write, float, CompiledCollection | None, object], Document | None]
 _STEP = 1e-6  # seconds between two timestamps of one instant
 _KEPT_OUTCOMES = 20_000
-_COLUMNS = "id, state, seq, timestamp, writes, outcome"
+_KEPT_DATA = 1_000
+_COLUMNS = "id, state, seq, timestamp, writes, outcome, document"
 _UNDECIDED = "m.space = ? AND m.state IN ('pending', 'sent') AND m.number > ?"
-_COUNTS = "coalesce(sum(state IN ('pending', 'sent')), 0), coalesce(sum(state IN ('refused', 'conflicted')), 0)"
+_OPEN, _HELD = "state IN ('pending', 'sent', 'posted')", "state IN ('refused', 'conflicted')"
+_COUNTS = f"coalesce(sum({_OPEN}), 0), coalesce(sum({_HELD}), 0)"
 _outcomes = msgspec.json.Decoder(Outcome)
+_documents = msgspec.json.Decoder(QueuedDocument)
 
 
 def timestamp(connection: StoreConnection, now: float) -> float:
@@ -185,7 +188,7 @@ def retry(
 ) -> tuple[str, list[RecordId]]:
     """Send a refused mutation, and those held because of it, once more as new ones, which `fresh` gives ids; answers
     its new id, and its records'."""
-    number, state, column, written = _row(connection, scope, mutation)
+    number, state, column, written = row_of(connection, scope, mutation)
     if state != "refused":
         raise AlreadySending
     later, again, writes = _held_after(connection, scope, mutation), fresh(), writes_in(column)
@@ -208,7 +211,7 @@ def _held_after(connection: StoreConnection, scope: Scope, mutation: str) -> lis
 
 def edit(connection: StoreConnection, scope: Scope, mutation: str, body: Document, position: int) -> None:
     """Change the body of a write that was not sent or was refused. A refused one stays held until it is retried."""
-    number, state, column, written = _row(connection, scope, mutation)
+    number, state, column, written = row_of(connection, scope, mutation)
     if state not in ("pending", "refused"):
         raise AlreadySending
     before = writes_in(written or column)
@@ -228,7 +231,7 @@ def edit(connection: StoreConnection, scope: Scope, mutation: str, body: Documen
 
 def discard(connection: StoreConnection, scope: Scope, mutation: str) -> None:
     """Forget a mutation that was not sent or is held; unsent ones that need what it creates go with it."""
-    number, state, writes, _ = _row(connection, scope, mutation)
+    number, state, writes, _ = row_of(connection, scope, mutation)
     if state not in ("pending", "refused", "conflicted"):
         raise AlreadySending
     dependents = [] if state == "conflicted" else _dependents(connection, scope, number, writes_in(writes))
@@ -253,7 +256,8 @@ def _remove(connection: StoreConnection, scope: Scope, number: int, writes: Sequ
     connection.store_change.is_outbox_changed = True
 
 
-def _row(connection: StoreConnection, scope: Scope, mutation: str) -> tuple[int, str, str, str | None]:
+def row_of(connection: StoreConnection, scope: Scope, mutation: str) -> tuple[int, str, str, str | None]:
+    """The number, state and writes of a mutation, and these as they were written. Raises `not_found`."""
     row: tuple[int, str, str, str | None] | None = connection.execute(
         "SELECT number, state, writes, written FROM mutations WHERE space = ? AND id = ?", (scope.space, mutation)
     ).fetchone()
@@ -265,24 +269,32 @@ def _row(connection: StoreConnection, scope: Scope, mutation: str) -> tuple[int,
 # ---------------------------------------------------------------- outcomes
 
 
-def settle_as(connection: StoreConnection, outcome: Outcome) -> None:
-    """Publish a mutation's outcome to those who wait for it, in this process or another."""
+def settle_as(connection: StoreConnection, outcome: Outcome, space: int | None = None) -> None:
+    """Publish a mutation's outcome to those who wait for it, in this process or another; one with data to those of a
+    `space` alone."""
     connection.execute(
-        "INSERT INTO outcomes (id, outcome) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET outcome = excluded.outcome",
-        (outcome.mutation, text(outcome)),
+        "INSERT INTO outcomes (id, outcome, space) VALUES (?, ?, ?)"
+        " ON CONFLICT (id) DO UPDATE SET outcome = excluded.outcome",
+        (outcome.mutation, text(outcome), space),
     )
+    if space is not None:
+        with_data = "SELECT number FROM outcomes WHERE space IS NOT NULL ORDER BY number DESC LIMIT 1 OFFSET ?"
+        connection.execute(f"DELETE FROM outcomes WHERE space IS NOT NULL AND number <= ({with_data})", (_KEPT_DATA,))
     connection.execute("DELETE FROM outcomes WHERE number <= (SELECT max(number) FROM outcomes) - ?", (_KEPT_OUTCOMES,))
     connection.store_change.outcomes.append(outcome)
     connection.store_change.is_outbox_changed = True
 
 
-def outcome_of(connection: StoreConnection, mutation: str) -> Outcome | None:
-    """The outcome of one of the last 20,000 settled mutations; None: it is still open. Raises `not_found` for
-    others."""
-    row = connection.execute("SELECT outcome FROM outcomes WHERE id = ?", (mutation,)).fetchone()
+def outcome_of(connection: StoreConnection, scope: Scope, mutation: str) -> Outcome | None:
+    """The outcome of one of the last 20,000 settled mutations; None: it is still open. Raises `not_found` for others,
+    also for a document of another account."""
+    row = connection.execute(
+        "SELECT outcome FROM outcomes WHERE id = ? AND coalesce(space, ?) = ?", (mutation, scope.space, scope.space)
+    ).fetchone()
     if row is not None:
         return _outcomes.decode(row[0])
-    if connection.execute("SELECT 1 FROM mutations WHERE id = ?", (mutation,)).fetchone() is None:
+    of_mutation = "SELECT 1 FROM mutations WHERE id = ? AND (document IS NULL OR space = ?)"
+    if connection.execute(of_mutation, (mutation, scope.space)).fetchone() is None:
         raise Refusal("not_found", f"nothing is known of the write {mutation}")
     return None
 
@@ -309,16 +321,25 @@ def creates(write: Write, collection: str, parent: str) -> bool:
     return write.act == "create" and (write.collection, write.parent) == (collection, parent)
 
 
-def _entry(mutation: str, state: str, seq: int | None, moment: float, writes: str, outcome: str | None) -> OutboxEntry:
+def _entry(
+    mutation: str,
+    state: str,
+    seq: int | None,
+    moment: float,
+    writes: str,
+    outcome: str | None,
+    document: str | None,
+) -> OutboxEntry:
     known = None if outcome is None else _outcomes.decode(outcome)
     return OutboxEntry(
         id=mutation,
-        state=state,  # type: ignore[arg-type]
+        state="sent" if state == "posted" else state,  # type: ignore[arg-type]
         seq=seq,
         timestamp=moment,
         writes=writes_in(writes),
         problem=None if known is None else known.problem,
         lost=[] if known is None else known.lost,
+        document=None if document is None else _documents.decode(document),
     )
 
 

@@ -8,10 +8,10 @@ from functools import partial
 from typing import Any, TypeVar
 
 from hinterland.client.errors import Unauthorized
-from hinterland.client.local import mutations
+from hinterland.client.local import mutations, posts
 from hinterland.client.local.connection import Scope, StoreConnection
 from hinterland.client.local.errors import StoreError
-from hinterland.client.local.outcomes import Counts, OutboxEntry, Outcome
+from hinterland.client.local.outcomes import Counts, OutboxEntry, Outcome, QueuedDocument
 from hinterland.client.local.signals import OUTBOX, outcome_of
 from hinterland.client.local.store import Store
 from hinterland.contract.changes import Write
@@ -96,31 +96,71 @@ class Outbox:
 
         Raises Unauthorized where nobody is signed in: what nobody owns could never be sent.
         """
-        scope, now = self._where(), self._clock.now()
-        if scope.account == "":
-            self._store.check_open()
-            raise Unauthorized("Nobody is signed in, so nothing was kept.", sent="no")
+        scope, now = self._signed_in(), self._clock.now()
         mutation = self._next_id()
         kept = await self._store.write(lambda c: mutations.enqueue(c, scope, mutation, make(c), now, read))
         self._on_change()
         return Handle(self, mutation, [each.id for each in kept]), [each.record for each in kept]
 
+    async def add_document(
+        self,
+        query: str,
+        *,
+        operation: str = "",
+        variables: Mapping[str, Any] = {},
+        optimistic: Mapping[str, Any] | None = None,
+    ) -> Handle:
+        """Keep a GraphQL mutation, which is sent in its turn. Raises Unauthorized where nobody is signed in."""
+        scope, now = self._signed_in(), self._clock.now()
+        mutation = self._next_id()
+        document = QueuedDocument(
+            query=query,
+            key=mutation,
+            operation=operation,
+            variables=dict(variables),
+            optimistic=None if optimistic is None else dict(optimistic),
+        )
+        await self._store.write(lambda c: posts.enqueue(c, scope, mutation, document, now))
+        self._on_change()
+        return Handle(self, mutation, ())
+
+    def _signed_in(self) -> Scope:
+        scope = self._where()
+        if scope.account == "":
+            self._store.check_open()
+            raise Unauthorized("Nobody is signed in, so nothing was kept.", sent="no")
+        return scope
+
     async def retry(self, mutation: str) -> Handle:
         """Send a refused write once more, at the outbox's end and as a new one, with those that were held because of
-        it. Raises NotFound, and AlreadySending where it was not refused."""
+        it; a GraphQL mutation with the same key. Raises NotFound, and AlreadySending where it was not refused."""
         scope, now = self._where(), self._clock.now()
         fresh = partial(IdMaker(self._next_id()).new, now)
-        again, ids = await self._store.write(lambda c: mutations.retry(c, scope, mutation, fresh, now))
+
+        def act(connection: StoreConnection) -> tuple[str, Sequence[RecordId]]:
+            if posts.document_of(connection, scope, mutation) is None:
+                return mutations.retry(connection, scope, mutation, fresh, now)
+            return posts.retry(connection, scope, mutation, fresh(), now), ()
+
+        again, ids = await self._store.write(act)
         self._on_change()
         return Handle(self, again, ids)
 
     async def edit(self, mutation: str, body: Mapping[str, Any], *, position: int = 0) -> None:
         """Give a write that was not sent yet, or was refused, another body; a refused one then wants a `retry`.
 
-        `position` counts the mutation's writes from 0. Raises NotFound and AlreadySending.
+        `position` counts the mutation's writes from 0. Of a GraphQL mutation the body is its variables. Raises NotFound
+        and AlreadySending.
         """
-        scope = self._where()
-        await self._store.write(lambda c: mutations.edit(c, scope, mutation, dict(body), position))
+        scope, key = self._where(), self._next_id()
+
+        def act(connection: StoreConnection) -> None:
+            if posts.document_of(connection, scope, mutation) is None:
+                mutations.edit(connection, scope, mutation, dict(body), position)
+            else:
+                posts.edit(connection, scope, mutation, body, key)
+
+        await self._store.write(act)
         self._on_change()
 
     async def discard(self, mutation: str) -> None:
@@ -132,8 +172,10 @@ class Outbox:
         await self._store.write(lambda c: mutations.discard(c, scope, mutation))
 
     async def outcome(self, mutation: str) -> Outcome | None:
-        """The outcome of one of the last 20,000 settled writes; None: it is still open. Raises NotFound for others."""
-        return await self._store.read(lambda c: mutations.outcome_of(c, mutation))
+        """The outcome of one of the last 20,000 settled writes, and the last 1,000 GraphQL mutations; None: it is
+        still open. Raises NotFound for others."""
+        scope = self._where()
+        return await self._store.read(lambda c: mutations.outcome_of(c, scope, mutation))
 
     async def settled(self, mutation: str) -> Outcome:
         """The outcome of a write as soon as it is known. Raises NotFound where nothing is known of the write, and

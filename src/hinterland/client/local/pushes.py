@@ -6,11 +6,13 @@ import msgspec
 
 from hinterland.client.local.connection import Scope, StoreConnection
 from hinterland.client.local.outcomes import Outcome
+from hinterland.client.local.posts import first_open
 from hinterland.client.local.records import text, writes_in
 from hinterland.contract.errors import Problem
 from hinterland.contract.sync import MAX_WRITES, Mutation, Push
 from hinterland.contract.temporary import created, references
 
+_LAST = 2**63 - 1
 _bases = msgspec.json.Decoder(list[int])
 
 
@@ -52,7 +54,7 @@ def next_push(connection: StoreConnection, scope: Scope, limit: int) -> Push | N
     """The next at most `limit` mutations in order, each with its seq; None: there is nothing to send.
 
     Those of which the outcome is unknown come first, as they were. The batch ends before a mutation that refers to a
-    temporary id whose real one is not known yet.
+    temporary id whose real one is not known yet, and before a GraphQL mutation, which is sent on its own.
     """
     device, next_seq, acknowledged = connection.execute(
         "SELECT device, next_seq, acknowledged FROM spaces WHERE space = ?", (scope.space,)
@@ -77,14 +79,23 @@ def next_push(connection: StoreConnection, scope: Scope, limit: int) -> Push | N
     return Push(device=device, mutations=batch, acknowledged=acknowledged)
 
 
+def empty_push(connection: StoreConnection, scope: Scope) -> Push:
+    """A push without mutations, which only asks whether the server answers."""
+    device, acknowledged = connection.execute(
+        "SELECT device, acknowledged FROM spaces WHERE space = ?", (scope.space,)
+    ).fetchone()
+    return Push(device=device, mutations=[], acknowledged=acknowledged)
+
+
 def _unsettled(
     connection: StoreConnection, scope: Scope, limit: int
 ) -> list[tuple[int, str, int | None, float, str, str]]:
     """Two questions, each answered in order by an index: the work is the same however many wait."""
     columns = "SELECT number, id, seq, timestamp, base, writes FROM mutations WHERE space = ?"
     sent = connection.execute(f"{columns} AND state = 'sent' ORDER BY seq LIMIT ?", (scope.space, limit)).fetchall()
-    new = f"{columns} AND state = 'pending' ORDER BY number LIMIT ?"
-    return sent + connection.execute(new, (scope.space, limit - len(sent))).fetchall()
+    new = f"{columns} AND state = 'pending' AND number < ? ORDER BY number LIMIT ?"
+    end = first_open(connection, scope) or _LAST
+    return sent + connection.execute(new, (scope.space, end, limit - len(sent))).fetchall()
 
 
 def _mutation(mutation: str, seq: int, moment: float, bases: str, writes: str) -> Mutation:

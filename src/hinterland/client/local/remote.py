@@ -8,7 +8,10 @@ from typing import Protocol
 from hinterland.client.calls import Calls, SendCall
 from hinterland.client.errors import Unauthorized
 from hinterland.client.events import Event
+from hinterland.client.local.outcomes import QueuedDocument
+from hinterland.client.local.posting import SendDocument
 from hinterland.client.local.shapes import Description
+from hinterland.client.payloads import GRAPHQL_ACCEPT, DocumentResponse, payload_in
 from hinterland.contract.identity import RecordId
 from hinterland.contract.sync import Pull, PullResult, Push, PushResult
 
@@ -65,9 +68,29 @@ class ServerRemote:
         return self._events(collections, cursor=cursor)
 
     def _check(self, account: RecordId) -> None:
-        if (signed_in := self._signed_in()) != account:
-            message = "Somebody else is signed in." if signed_in != "" else "The session is over."
-            raise Unauthorized(message, advice="Sign in again.", sent="no")
+        check_sender(account, self._signed_in())
+
+
+def sender_of_documents(calls: Calls, signed_in: Callable[[], RecordId]) -> SendDocument:
+    """What sends GraphQL mutations with their keys to the server behind `calls`; safe to repeat."""
+
+    async def send(account: RecordId, document: QueuedDocument) -> DocumentResponse:
+        check_sender(account, signed_in())
+        name = {"operationName": document.operation} if document.operation else {}
+        variables = {"variables": document.variables} if document.variables else {}
+        headers = {"accept": GRAPHQL_ACCEPT, "idempotency-key": document.key}
+        request = calls.request("graphql", body={"query": document.query, **name, **variables}, headers=headers)
+        response = await calls.send(request.replaced(is_repeatable=True))
+        return DocumentResponse(response.status, payload_in(response), response.is_in_doubt)
+
+    return send
+
+
+def check_sender(account: RecordId, signed_in: RecordId) -> None:
+    """Raises Unauthorized where a request for an account would go out with another's credentials."""
+    if signed_in != account:
+        message = "Somebody else is signed in." if signed_in != "" else "The session is over."
+        raise Unauthorized(message, advice="Sign in again.", sent="no")
 
 
 def description_of(calls: Calls) -> Callable[[str], Awaitable[Description | None]]:

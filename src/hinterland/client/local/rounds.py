@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import TypeVar
@@ -19,30 +19,26 @@ from hinterland.client.errors import (
     StatusError,
     UnknownCollection,
 )
-from hinterland.client.local import pulls, pushes, results
+from hinterland.client.local import pulls, pushes, reasons, results
 from hinterland.client.local.connection import Scope, StoreConnection
 from hinterland.client.local.errors import StoreFull
+from hinterland.client.local.posting import Posting, SendDocument
 from hinterland.client.local.remote import Remote
 from hinterland.client.local.store import Store, StoreAct
-from hinterland.contract.errors import Problem, Refusal
 from hinterland.contract.identity import new_id
 from hinterland.contract.sync import MAX_MUTATIONS, Pull, Push, PushResult
 from hinterland.kit.clock import Clock
 
 T = TypeVar("T")
 _PATIENCE = 3  # answers in a row that name a gap; then the server and this device will never agree on the seqs
-MOST_FAILURES = 8  # of a push of one mutation, each while the server answers other pushes; then it is withdrawn
-# What the server says of the content of a push, before it takes anything; of its caller; and of itself.
-_UNREADABLE = ("invalid_body", "validation", "too_large")
-_NOT_NOW = ("unauthorized", "rate_limited")
-_UNABLE = (*_NOT_NOW, "unavailable", "storage_full")
 _log = logging.getLogger("hinterland.client")
 
 
 class Rounds:
     """Pushes and pulls of a store. `unknown` has what the server said of the collections that it does not have."""
 
-    def __init__(self, store: Store, remote: Remote, clock: Clock) -> None:
+    def __init__(self, store: Store, remote: Remote, clock: Clock, send: SendDocument | None = None) -> None:
+        self._posting = Posting(store, clock, send, self._check_way)
         self._store = store
         self._remote = remote
         self._clock = clock
@@ -66,9 +62,12 @@ class Rounds:
         return True
 
     async def _push_all(self, scope: Scope) -> None:
-        if scope.account != "":
-            while (step := await self._next_push(scope)) is not None:
+        while scope.account != "":
+            step = await self._next_push(scope)
+            if step is not None:
                 await self._push(scope, *step)
+            elif not await self._posting.post(scope):
+                return
 
     async def _pull_all(self, scope: Scope, what: Callable[[], str]) -> None:
         while subscription := what():
@@ -100,9 +99,9 @@ class Rounds:
         except (Fork, Gap) as error:
             await self._part(scope, push, error)
         except HinterlandError as error:
-            if _is_untaken(error):
+            if reasons.is_untaken(error):
                 await self._take_back(scope, first_new)
-            if error.sent == "no" or _has_code(error, _UNABLE):
+            if error.sent == "no" or reasons.is_unable(error):
                 raise
             if await self._is_hopeless(scope, push, first_new, error):
                 await self._withdraw(scope, push)
@@ -149,24 +148,25 @@ class Rounds:
 
         Raises the error where the server does not answer other pushes either, and as long as it may pass.
         """
-        is_about_content = isinstance(error, StatusError) and _is_about_content(error)
+        is_about_content = isinstance(error, StatusError) and reasons.is_about_content(error)
         if not is_about_content:
-            await self._check_way(scope, push)
+            await self._check_way(scope)
         if len(push.mutations) > 1:
             if isinstance(error, StatusError) and is_about_content and not error.is_in_doubt:
                 await self._take_back(scope, first_new)
             self._limit = len(push.mutations) // 2
             return False
         [mutation] = push.mutations
-        failures = await self._write(lambda c: pushes.failed(c, mutation.id, _reason(error)))
-        if failures < MOST_FAILURES and not is_about_content:
+        failures = await self._write(lambda c: pushes.failed(c, mutation.id, reasons.reason(error)))
+        if failures < reasons.MOST_FAILURES and not is_about_content:
             raise error
         return True
 
-    async def _check_way(self, scope: Scope, push: Push) -> None:
+    async def _check_way(self, scope: Scope) -> None:
         """Raises where the server does not answer a push without mutations."""
+        empty = await self._store.read(lambda c: pushes.empty_push(c, scope))
         with suppress(Fork):  # an answer too: the next push meets it, with the mutations that it is about
-            await self._remote.push(scope.account, replace(push, mutations=[]))
+            await self._remote.push(scope.account, empty)
 
     async def _withdraw(self, scope: Scope, push: Push) -> None:
         """Have the server settle mutations without their content: it answers an outcome that it has, and never applies
@@ -207,39 +207,6 @@ class Rounds:
             return True
         is_taken = await self._store.write(lambda c: pulls.take_pull(c, scope, subscription, pull.cursor, result))
         return result.more or not is_taken
-
-
-def _is_about_content(error: StatusError) -> bool:
-    """Whether a push is refused for its content by the server itself, or for its size by anything in between."""
-    return error.status == 413 or _has_code(error, _UNREADABLE)
-
-
-def _is_untaken(error: HinterlandError) -> bool:
-    """Whether certainly nothing of a push was taken, in none of its attempts."""
-    if isinstance(error, StatusError) and _has_code(error, _NOT_NOW):
-        return not error.is_in_doubt
-    return error.sent == "no"
-
-
-def _has_code(error: HinterlandError, codes: Sequence[str]) -> bool:
-    """Whether the server itself answered one of the codes."""
-    return isinstance(error, StatusError) and error.is_from_server and error.code in codes
-
-
-def _reason(error: HinterlandError) -> Problem:
-    """Why a mutation is held, from the answer to its push."""
-    if not isinstance(error, StatusError):
-        message = f"sending it failed {MOST_FAILURES} times while the server answered: {error.message}"
-        return Problem(title=error.message, status=0, code=error.code, message=message)
-    if error.is_from_server:
-        return Problem(
-            title=error.message, status=error.status, code=error.code, message=error.message, errors=error.errors
-        )
-    if error.status == 413:
-        message = "something between client and server, such as a proxy, accepts no requests of this size"
-        return Refusal("too_large", message).problem()
-    message = f"something between client and server, such as a proxy, responds to it with status {error.status}"
-    return Problem(title=message, status=error.status, code=error.code, message=message)
 
 
 def _next(scope: Scope, limit: int, connection: StoreConnection) -> tuple[Push, int] | None:

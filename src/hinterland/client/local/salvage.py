@@ -19,7 +19,7 @@ from hinterland.client.local.records import refresh, touch, writes_in
 
 _HEADER = b"SQLite format 3\0"
 _SUFFIXES = ("", "-wal", "-shm")
-_KEPT_STATES = ("pending", "sent", "refused", "conflicted")
+_KEPT_STATES = ("pending", "sent", "posted", "refused", "conflicted")
 SalvagedRow = dict[str, Any]
 
 
@@ -66,7 +66,7 @@ def _rows(connection: sqlite3.Connection, table: str) -> list[SalvagedRow]:
 
 def _is_worth_keeping(row: SalvagedRow) -> bool:
     try:
-        return row["state"] in _KEPT_STATES and bool(writes_in(row["writes"]))
+        return row["state"] in _KEPT_STATES and bool(row.get("document") or writes_in(row["writes"]))
     except (TypeError, ValueError, msgspec.MsgspecError):
         return False
 

@@ -151,4 +151,9 @@ MIGRATIONS = (
     -- What each server last described of its app, as JSON, with the ETag of that.
     CREATE TABLE descriptions (server TEXT PRIMARY KEY, tag TEXT NOT NULL, description TEXT NOT NULL) WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE mutations ADD COLUMN document TEXT; -- a GraphQL mutation, in the place of writes
+    CREATE INDEX mutations_with_documents ON mutations (space, number) WHERE document IS NOT NULL;
+    ALTER TABLE outcomes ADD COLUMN space INTEGER; -- of an outcome with data, which is its account's only
+    """,
 )

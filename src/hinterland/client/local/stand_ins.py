@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -16,7 +17,7 @@ from msgspec.structs import replace
 from hinterland.client.local.connection import Key, Scope, StoreConnection
 from hinterland.client.local.records import lift, refresh, text, touch, writes_in
 from hinterland.contract.changes import Write
-from hinterland.contract.identity import RecordId
+from hinterland.contract.identity import RecordId, is_temporary
 from hinterland.contract.temporary import DeclaredFields, Place, StandIns, candidates, is_stand_in
 
 
@@ -35,6 +36,18 @@ def real_write(connection: StoreConnection, scope: Scope, write: Write) -> Write
     """The write with the ids that are known in the place of stand-ins; its own creation keeps its id."""
     fields = _fields(scope, write)
     return _known(connection, scope, candidates(write, fields)).write(write, fields)
+
+
+def real_value(connection: StoreConnection, scope: Scope, value: Any) -> Any:
+    """A value of JSON with the ids that are known in the place of temporary ones."""
+    if isinstance(value, dict):
+        return {name: real_value(connection, scope, item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [real_value(connection, scope, item) for item in value]
+    if not is_temporary(value):
+        return value
+    given = {record_id for _, record_id in _known(connection, scope, [value])}
+    return given.pop() if len(given) == 1 else value
 
 
 def _fields(scope: Scope, write: Write) -> DeclaredFields:

@@ -29,6 +29,7 @@ from hinterland.client.local import pulls, results
 from hinterland.client.local.connection import Scope
 from hinterland.client.local.describing import DescriptionKeeper
 from hinterland.client.local.errors import StoreBusy
+from hinterland.client.local.posting import SendDocument
 from hinterland.client.local.remote import Remote
 from hinterland.client.local.rounds import Rounds
 from hinterland.client.local.signals import STATUS
@@ -64,6 +65,7 @@ class Sync:
         where: Callable[[], Scope],
         what: Callable[[], str],
         description: DescriptionKeeper | None = None,
+        send: SendDocument | None = None,
     ) -> None:
         self._store = store
         self._remote = remote
@@ -73,7 +75,7 @@ class Sync:
         self._what = what
         self._description = description
         self._describing: asyncio.Task[None] | None = None
-        self._rounds = Rounds(store, remote, clock)
+        self._rounds = Rounds(store, remote, clock, send)
         self._lock = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
         self._live: asyncio.Task[None] | None = None

@@ -10,11 +10,12 @@ from hinterland.client.answers import class_of, error_in
 from hinterland.client.documents import decoded
 from hinterland.client.errors import InvalidResponse, StatusError
 from hinterland.client.exchange import Response
-from hinterland.contract.errors import CODES
+from hinterland.contract.errors import CODES, Problem
 from hinterland.kit import validation_mismatch
 
 T = TypeVar("T")
 OPERATION = "graphql"
+GRAPHQL_ACCEPT = "application/graphql-response+json, application/json;q=0.9"
 
 
 class GraphQLPayload(msgspec.Struct, frozen=True):
@@ -29,6 +30,14 @@ class GraphQLPayload(msgspec.Struct, frozen=True):
         """Where a subscription continues behind this response; "": the server does not report it."""
         cursor = self.extensions.get("cursor")
         return cursor if isinstance(cursor, str) else ""
+
+
+class DocumentResponse(msgspec.Struct, frozen=True):
+    """A response with its HTTP `status`. `is_in_doubt`: an earlier attempt may have been carried out all the same."""
+
+    status: int
+    payload: GraphQLPayload
+    is_in_doubt: bool = False
 
 
 def payload_in(response: Response) -> GraphQLPayload:
@@ -54,9 +63,26 @@ def check(payload: GraphQLPayload, request_id: str = "") -> dict[str, Any]:
     return payload.data
 
 
-def error_of_payload(payload: GraphQLPayload, request_id: str = "") -> StatusError:
-    """The error of a response that has some."""
-    first = payload.errors[0]
+def problem_of(payload: GraphQLPayload, index: int) -> Problem:
+    """One error of a response as a problem; -1: there is none, though the response has no data either."""
+    if index < 0:
+        message = "the server's response has neither data nor errors"
+        return Problem(title="Invalid response", status=0, code=InvalidResponse.code, message=message)
+    error = error_of_payload(payload, index=index)
+    details = {"path": list(error.path)} if error.path else {}
+    return Problem(
+        title=CODES[error.code].title if error.code in CODES else error.message,
+        status=error.status,
+        code=error.code,
+        message=error.message,
+        errors=error.errors,
+        details=details,
+    )
+
+
+def error_of_payload(payload: GraphQLPayload, request_id: str = "", index: int = 0) -> StatusError:
+    """The error of a response that has some: the first, or the one at `index`."""
+    first = payload.errors[index] if payload.errors else {}
     found = first.get("extensions")
     extensions: dict[str, Any] = found if isinstance(found, dict) else {}
     code, fields, path = extensions.get("code"), extensions.get("errors"), first.get("path")
