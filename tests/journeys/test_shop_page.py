@@ -139,6 +139,15 @@ STORELESS = (
     "with room again the post is published",
 )
 
+LIVE = (
+    "a person publishes",
+    *(
+        f"{way}: {what}"
+        for way in ("the default", "?live=events", "?live=socket", "?live=graphql")
+        for what in ("what another publishes appears", "it does so where nothing is kept")
+    ),
+)
+
 ServerMaker = Callable[..., ServerProcess]
 
 
@@ -271,6 +280,13 @@ def test_a_browser_that_keeps_nothing(built: Path, server_process: ServerMaker, 
     fill_shelves(server)
     outcomes = run_scenario("storeless", page=server.url, api=server.url, screenshots=tmp_path)
     assert outcomes == all_passed(STORELESS)
+
+
+def test_live_updates(built: Path, server_process: ServerMaker, tmp_path: Path) -> None:
+    """What others write appears by itself over Server-sent events, over the WebSocket, and over GraphQL."""
+    server = server_process(APP, env={"HINTERLAND_STATIC": str(built)})
+    outcomes = run_scenario("live", page=server.url, api=server.url, screenshots=tmp_path)
+    assert outcomes == all_passed(LIVE)
 
 
 def test_a_new_build(built: Path, server_process: ServerMaker, tmp_path: Path) -> None:

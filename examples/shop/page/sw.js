@@ -1,7 +1,7 @@
 /* The service worker: keeps the page's own files, so that it opens without a network. Vite puts their list and its hash in. */
 
-const FILES = ["assets/index-84fn_WUX.css","assets/index-DhrZIN1D.js","assets/later-CpiNGiGa.js","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
-const CACHE = "shop-9c7f91c65c60c8a0";
+const FILES = ["assets/backoff-sf5xojF1.js","assets/graphql-CQ61V-de.js","assets/index-84fn_WUX.css","assets/index-RyMGcix2.js","assets/later-DpNB4tDK.js","assets/link-d8hTfRtf.js","assets/socket-BIsuC2vc.js","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
+const CACHE = "shop-c369821bd4e7a683";
 const PATIENCE = 2_000; // milliseconds in which a network that is there answers
 
 // All of a build or nothing: a page never gets files of two builds.

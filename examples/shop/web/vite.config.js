@@ -37,7 +37,7 @@ const worker = {
   },
 };
 
-/** The parts of the client that are loaded later are asked for with the rest: without them nothing is read. */
+/** What the client's store loads later is asked for with the rest: without it nothing is read. */
 const preload = {
   name: "preload",
   apply: "build",
@@ -45,7 +45,7 @@ const preload = {
     order: "post",
     handler: (_, { bundle }) =>
       Object.values(bundle)
-        .filter(({ isDynamicEntry }) => isDynamicEntry)
+        .filter(({ isDynamicEntry, facadeModuleId }) => isDynamicEntry && facadeModuleId.endsWith("/later.ts"))
         .map(({ fileName }) => ({
           tag: "link",
           attrs: { rel: "modulepreload", crossorigin: true, href: `./${fileName}` },

@@ -1,6 +1,6 @@
 declare global {
   interface Window {
-    SHOP_CONFIG?: { apiUrl?: string };
+    SHOP_CONFIG?: { apiUrl?: string; live?: string };
   }
 }
 
@@ -14,3 +14,13 @@ export const apiUrl =
   window.SHOP_CONFIG?.apiUrl ||
   import.meta.env.VITE_API_URL ||
   (import.meta.env.DEV ? DEVELOPMENT_URL : new URL(".", document.baseURI).href);
+
+const WAYS = ["events", "socket", "graphql"] as const;
+
+/** Over what changes are reported: Server-sent events, the WebSocket of the server, or subscriptions of GraphQL. */
+export type LiveWay = (typeof WAYS)[number];
+
+const asked = new URLSearchParams(location.search).get("live") ?? window.SHOP_CONFIG?.live;
+
+/** `?live=` of the address beats config.js; without both it is "events". */
+export const liveWay: LiveWay = WAYS.find((way) => way === asked) ?? "events";

@@ -4,8 +4,10 @@ import type { Client, Draft, HinterlandError, ListQuery, Page, Patch } from "hin
 import type { Handle, Outbox, OutboxEntry, StorageState, Trouble } from "hinterland/offline";
 import { type QueryResult, type StateStore, useOutbox as useEntries, useStore } from "hinterland/react";
 import { useEffect, useState } from "react";
+import { liveWay } from "../config.ts";
 import { tellFailure, tellSuccess } from "../notices.ts";
 import { canGoWithout, openHere } from "./local.ts";
+import { listening } from "./live.ts";
 import { openOnline } from "./online.ts";
 import type { Entry, Id, Post } from "./shop.ts";
 
@@ -43,7 +45,8 @@ let opened: Shop | undefined;
 let storage: Promise<StorageState> | undefined;
 
 /** Throws StoreError where another tab or a reload gives the store back. */
-export async function openShop(client: Client): Promise<void> {
+export async function openShop(ours: Client): Promise<void> {
+  const client = await listening(ours, liveWay);
   try {
     opened = await openHere(client, COLLECTIONS);
   } catch (error) {
