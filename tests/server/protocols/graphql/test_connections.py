@@ -119,13 +119,29 @@ async def test_other_side_of_a_cursor(graphql: Ask) -> None:
     assert not empty["hasPreviousPage"]
 
 
+async def test_page_without_records(graphql: Ask) -> None:
+    """`first: 0` and `last: 0` have no edges, and say whether there are records on both sides."""
+    first = (await page(graphql, first=1))["pageInfo"]["endCursor"]
+    for words, sides in (
+        ({"first": 0}, (False, True)), ({"first": 0, "after": first}, (True, True)),
+        ({"last": 0}, (True, False)), ({"last": 0, "before": first}, (False, True)),
+    ):  # fmt: skip
+        shown = await page(graphql, **words)
+        info = shown["pageInfo"]
+        assert (shown["edges"], shown["totalCount"]) == ([], len(SCORES))
+        assert (info["hasPreviousPage"], info["hasNextPage"], info["startCursor"], info["endCursor"]) == (
+            *sides, None, None,
+        )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
         ("first: 1, last: 1", "invalid_query"),
         ('first: 1, before: "x"', "invalid_query"),
         ('after: "x", last: 1', "invalid_query"),
-        ("last: 0", "invalid_query"),
+        ("first: -1", "invalid_query"),
+        ("last: -1", "invalid_query"),
         ("first: 1001", "invalid_query"),
         ('last: 1, search: "post"', "invalid_query"),
         ('last: 1, before: "x"', "invalid_cursor"),
@@ -250,3 +266,14 @@ async def test_hidden_records(graphql: Ask) -> None:
     for inner in ("sort: [secret_ASC]", 'where: {secret: {eq: "x"}}', "filter: \"record.secret == 'x'\""):
         refused = await graphql(f"{{ authors {{ postsConnection({inner}) {{ totalCount }} }} }}")
         assert codes(refused) == [("forbidden", ["authors"])], inner
+
+
+async def test_page_without_records_within(graphql: Ask) -> None:
+    """`first: 0` within a record has the total alone, and says whether there are records."""
+    await graphql('mutation { createComment(postId: "p0", input: {text: "c"}) { id } }')
+    inner = "totalCount edges { cursor } pageInfo { hasNextPage endCursor }"
+    for id, total in (("p0", 1), ("p1", 0)):
+        answer = await graphql(f'{{ post(id: "{id}") {{ commentsConnection(first: 0) {{ {inner} }} }} }}')
+        assert answer["data"]["post"]["commentsConnection"] == {
+            "totalCount": total, "edges": [], "pageInfo": {"hasNextPage": total > 0, "endCursor": None},
+        }  # fmt: skip

@@ -31,12 +31,12 @@ def object_type(chosen: Chosen) -> GraphQLObjectType:
     return named
 
 
-def limit_of(given: Mapping[str, Any], name: str = "limit", default: int = DEFAULT_LIMIT) -> int:
+def limit_of(given: Mapping[str, Any], name: str = "limit", default: int = DEFAULT_LIMIT, least: int = 1) -> int:
     """How many records are wanted at most. Raises `invalid_query`."""
     limit = given.get(name)
     limit = default if limit is None else limit
-    if not 1 <= limit <= MAX_LIMIT:
-        raise Refusal("invalid_query", f"{name} must be 1 to {MAX_LIMIT:,}")
+    if not least <= limit <= MAX_LIMIT:
+        raise Refusal("invalid_query", f"{name} must be {least} to {MAX_LIMIT:,}")
     return int(limit)
 
 

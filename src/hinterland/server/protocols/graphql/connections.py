@@ -44,8 +44,13 @@ class PageArguments(NamedTuple):
                 "invalid_query", f"{problem}; page forward by first and after, or backward by last and before"
             )
         if backward:
-            return cls(limit_of(given, "last"), given.get("before") or "", is_backward=True)
-        return cls(limit_of(given, "first"), given.get("after") or "", is_backward=False)
+            return cls(limit_of(given, "last", least=0), given.get("before") or "", is_backward=True)
+        return cls(limit_of(given, "first", least=0), given.get("after") or "", is_backward=False)
+
+    @property
+    def number(self) -> int:
+        """How many records are read: of a page without records one, to see whether there are more."""
+        return max(self.limit, 1)
 
 
 class ConnectionPage(NamedTuple):
@@ -153,7 +158,7 @@ async def connection(execution: Execution, selector: Selector, chosen: Chosen, m
     entry, given = meaning.entry, selector.arguments(chosen)
     assert entry is not None
     paging = PageArguments.of(given)
-    selected = ConnectionSelection(selector, chosen, paging.limit)
+    selected = ConnectionSelection(selector, chosen, paging.number)
     projection = selected.projection
     query = _query(given, paging, total=selected.has_total)
     listing = Listing(
@@ -162,7 +167,7 @@ async def connection(execution: Execution, selector: Selector, chosen: Chosen, m
     )  # fmt: skip
     found = await list_records(execution.backend, execution.of(listing))
     # What is on the other side of the cursor is looked for where it is asked for.
-    has_more, has_other = found.next != "", False
+    has_more, has_other = found.next != "" or found.size > paging.limit, False
     if paging.cursor and selected.asks_for("hasNextPage" if paging.is_backward else "hasPreviousPage"):
         edge = (found.cursors or ("",))[-1 if paging.is_backward else 0]
         other = _query(given, PageArguments(1, edge, is_backward=bool(edge) and not paging.is_backward), total=False)
@@ -172,13 +177,14 @@ async def connection(execution: Execution, selector: Selector, chosen: Chosen, m
         )
         has_other = bool((await list_records(execution.backend, execution.of(beyond))).size)
     has_next, has_previous = (has_other, has_more) if paging.is_backward else (has_more, has_other)
-    page = ConnectionPage(found.cursors, found.texts or (), has_next, has_previous, found.total)
+    cursors, texts = found.cursors[: paging.limit], (found.texts or ())[: paging.limit]
+    page = ConnectionPage(cursors, texts, has_next, has_previous, found.total)
     return selected.shown(page, lambda shape, text: read(projection, shape, text))
 
 
 def _query(given: Mapping[str, Any], paging: PageArguments, *, total: bool) -> Query:
     return Query(
-        limit=paging.limit,
+        limit=paging.number,
         cursor=paging.cursor,
         filter=given.get("filter") or "",
         search=given.get("search") or "",
@@ -197,7 +203,7 @@ def connected(
     entry, given = meaning.entry, selector.arguments(chosen)
     assert entry is not None
     paging = PageArguments.of(given)
-    selected = ConnectionSelection(selector, chosen, number * paging.limit)
+    selected = ConnectionSelection(selector, chosen, number * paging.number)
     where = where_of(entry, given)
     query = _query(given, paging, total=False)
     sorted_by = [name for name, _ in entry.order(query.sort).keys]
@@ -207,7 +213,7 @@ def connected(
         without_members(Projection(tuple(names), selected.projection.related)),
         query.filter,
         reversed_sort(query.sort) if paging.is_backward else query.sort,
-        paging.limit,
+        paging.number,
         selected.has_total,
         key=key,
         where=where,
@@ -216,9 +222,13 @@ def connected(
 
     def shape(value: Mapping[str, Any]) -> Any:
         found = value["_expand"][key]
-        records = found["items"][::-1] if paging.is_backward else found["items"]
+        records = found["items"][: paging.limit]
+        records = records[::-1] if paging.is_backward else records
         cursors = [reader.cursor(entry, query, where, record) for record in records] if selected.has_cursors else ()
-        ends = (paging.cursor != "", found["more"])  # the record of a cursor was one of them
+        ends = (
+            paging.cursor != "",
+            found["more"] or len(found["items"]) > paging.limit,
+        )  # the record of a cursor was one of them
         has_next, has_previous = ends if paging.is_backward else ends[::-1]
         page = ConnectionPage(cursors, records, has_next, has_previous, found.get("total"))
         return selected.shown(page, lambda own, record: own(record))

@@ -17,6 +17,7 @@ from graphql import (
     InlineFragmentNode,
     OperationDefinitionNode,
     SelectionSetNode,
+    TokenKind,
     parse,
     specified_rules,
     validate,
@@ -29,6 +30,7 @@ _KEPT = 1_000
 _KEPT_CHARACTERS = 8 * 1024 * 1024
 _REGISTERED = 10_000
 _REPEATED = 30  # fields of one selection that have the key of another
+_TEXTS = (TokenKind.STRING, TokenKind.BLOCK_STRING)
 _INTROSPECTION = frozenset({"__schema", "__type"})
 
 
@@ -98,6 +100,7 @@ class Documents:
         fragments = {each.name.value: each for each in _of(node, FragmentDefinitionNode)}
         try:
             problem = _Depth(fragments, self._depth, has_introspection=self.has_introspection).problem(operations)
+            problem = problem or _nul(node, text)
             errors = [problem] if problem is not None else self._validated(schema, node)
         except RecursionError:
             errors = [GraphQLError("the document is nested too deep")]
@@ -106,6 +109,19 @@ class Documents:
     def _validated(self, schema: GraphQLSchema, node: DocumentNode) -> list[GraphQLError]:
         """What is wrong. Where the schema can't be asked for, no message has names of it that the document has not."""
         return validate(schema, node, specified_rules, max_errors=20, hide_suggestions=not self.has_introspection)
+
+
+def _nul(node: DocumentNode, text: str) -> GraphQLError | None:
+    """What is wrong with a document that has a text with the character NUL, which no database of ours stores."""
+    assert node.loc is not None
+    token = node.loc.start_token if "\\u" in text or "\0" in text else None
+    while token is not None:
+        if token.kind in _TEXTS and "\0" in (token.value or ""):
+            return GraphQLError(
+                "a text holds the character NUL (U+0000)", source=node.loc.source, positions=[token.start]
+            )
+        token = token.next
+    return None
 
 
 def _of(node: DocumentNode, kind: type[_T]) -> list[_T]:

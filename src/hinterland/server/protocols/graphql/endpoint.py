@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from hinterland.contract.errors import Refusal
+from hinterland.kit import strict_json
 from hinterland.kit.asgi import AsgiReceive, AsgiScope, AsgiSend
 from hinterland.server.backend import Backend
 from hinterland.server.callers import authenticate, caller_address
@@ -220,8 +221,8 @@ def _from_query(request: HttpRequest) -> Parameters:
     for name in ("variables", "extensions"):
         if words.get(name):
             try:
-                words[name] = msgspec.json.decode(words[name])
-            except (msgspec.MsgspecError, RecursionError) as error:
+                words[name] = strict_json.decode(words[name].encode("utf-8", "surrogatepass"))
+            except strict_json.StrictJsonError as error:
                 raise Refusal("invalid_query", f"{name} is not JSON: {error}") from None
         else:
             words.pop(name, None)

@@ -7,6 +7,7 @@ from typing import Any
 
 from graphql import GraphQLBoolean, GraphQLFloat, GraphQLScalarType, GraphQLString
 
+from hinterland.kit import strict_json
 from hinterland.kit.cel.types import BOOL, BYTES, DOUBLE, INT, INT64, STRING, TIMESTAMP, Type
 
 NAME = re.compile(r"(?!__)[_A-Za-z][_0-9A-Za-z]*")
@@ -16,7 +17,7 @@ DATE_TIME = GraphQLScalarType(
     description="An instant: RFC 3339 in UTC",
     specified_by_url="https://scalars.graphql.org/andimarek/date-time",
 )
-JSON = GraphQLScalarType("JSON", description="Any JSON value")
+JSON = GraphQLScalarType("JSON", description="Any JSON value", coerce_input_value=strict_json.checked)
 INTEGER = GraphQLScalarType("Integer", description="A whole number within ±(2^53−1)")
 BIG_INT = GraphQLScalarType("BigInt", description="An integer of 64 bits, as a text")
 BYTES_TEXT = GraphQLScalarType("Bytes", description="Bytes in base64")
