@@ -15,6 +15,7 @@ from gql.transport.exceptions import TransportQueryError
 from gql.transport.requests import RequestsHTTPTransport
 from gql.transport.websockets import WebsocketsTransport
 
+from tests.journeys.page.driver import PASSED, require_browser, run_scenario
 from tests.support.npm import install
 from tests.support.required import require_node
 from tests.support.server import ServerProcess
@@ -30,9 +31,19 @@ from hinterland.server import App
 
 app = App(collections=[Collection(name="posts", fields={"title": Text(required=True)}, rules=EVERYBODY)])
 """
+HOOKS_PAGE = "<!doctype html><title>posts</title><link rel=icon href=data:,><body><script src=hooks.js></script>"
 CREATE = gql("mutation Create($title: String) { createPost(input: {title: $title}) { id title } }")
 LIST = gql("query List($title: String) { posts(where: {title: {eq: $title}}) { id title } }")
 FOLLOW = gql("subscription { posts { kind record { id title } } }")
+HOOKS = (
+    "a query's result is shown",
+    "a mutation is carried out, and the list has its record",
+    "a refusal has the message of its field",
+    "what a mutation returns changes the list",
+    "a subscription brings what others write, once it has begun",
+    "it goes on after the server was started again",
+    "the page threw no error of its own",
+)
 REFUSED = {"code": "validation", "errors": {"title": ["is required"]}}
 
 
@@ -71,6 +82,31 @@ def test_npm(server: ServerProcess, name: str) -> None:
 def test_relay(server: ServerProcess) -> None:
     """Relay's runtime adds page after page of a connection to its store."""
     assert found_by(server, "relay") == [["ab", True, 5], ["abcd", True, 5], ["abcde", False, 5]]
+
+
+@pytest.mark.parametrize("name", ["apollo", "urql"])
+def test_react_hooks(server_process: Callable[..., ServerProcess], tmp_path: Path, name: str) -> None:
+    """In a browser, the hooks of @apollo/client and of urql query, mutate, show an error of a field and follow changes,
+    also after the server was started again."""
+    require_browser()
+    install(PACKAGES)
+    page = tmp_path / "page"
+    page.mkdir()
+    (page / "index.html").write_text(HOOKS_PAGE)
+    words = ["node_modules/.bin/esbuild", f"hooks_{name}.jsx", f"--outfile={page / 'hooks.js'}", "--bundle"]
+    options = ["--jsx=automatic", "--target=es2022", "--log-level=warning"]
+    subprocess.run([*words, *options], cwd=PACKAGES, timeout=WITHIN, check=True)
+    file = tmp_path / "app.py"
+    file.write_text(APP_FILE)
+    server = server_process(file, env={"HINTERLAND_STATIC": str(page)})
+
+    def start_again() -> None:
+        server.terminate()
+        server.start()
+
+    asked = {"start the server again": start_again}
+    outcomes = run_scenario("hooks", page=server.url, api=server.url, screenshots=tmp_path, asked=asked)
+    assert outcomes == dict.fromkeys(HOOKS, PASSED), server.log
 
 
 def with_title(document: GraphQLRequest, title: str | None) -> GraphQLRequest:

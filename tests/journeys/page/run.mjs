@@ -6,6 +6,7 @@ import { firstApp } from "./first_app.mjs";
 import { foreignPage } from "./foreign_page.mjs";
 import { graphiql } from "./graphiql.mjs";
 import { happyWay } from "./happy_way.mjs";
+import { hooks } from "./hooks.mjs";
 import { live } from "./live.mjs";
 import { newBuild } from "./new_build.mjs";
 import { offline } from "./offline.mjs";
@@ -21,6 +22,7 @@ import { wrongInput } from "./wrong_input.mjs";
 const SCENARIOS = {
   happyWay,
   wrongInput,
+  hooks,
   live,
   newBuild,
   offline,
