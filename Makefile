@@ -65,6 +65,7 @@ figures: $(VENV)/.dev ## run the reliability tests at full size (ARGS='-k stream
 vectors: $(VENV)/.dev ## make the test vectors of the contract, which clients of all languages run
 	$(BIN)/python -m tests.vectors.making
 	$(BIN)/python -m tests.vectors.graphql_cache
+	$(BIN)/python -m tests.vectors.graphql_outbox
 
 LOWEST := build/lowest
 # Those of the rooms that use a dependency.

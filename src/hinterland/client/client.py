@@ -289,7 +289,7 @@ class Client:
             server=self.url,
             collections=collections,
             describe=description_of(unsigned),
-            send=sender_of_documents(self.calls, sender),
+            send=sender_of_documents(self.calls, sender, self.clock.now),
             random=random,
             guard=self._guard,
         )

@@ -33,11 +33,13 @@ class GraphQLPayload(msgspec.Struct, frozen=True):
 
 
 class DocumentResponse(msgspec.Struct, frozen=True):
-    """A response with its HTTP `status`. `is_in_doubt`: an earlier attempt may have been carried out all the same."""
+    """A response with its HTTP `status`. `is_in_doubt`: an earlier attempt may have been carried out all the same;
+    `retry_after`: the seconds that the server asks to wait."""
 
     status: int
     payload: GraphQLPayload
     is_in_doubt: bool = False
+    retry_after: float | None = None
 
 
 def payload_in(response: Response) -> GraphQLPayload:

@@ -112,11 +112,12 @@ async def test_the_next_push_sorts_nothing(device: OPEN, server: SyncBackend) ->
         pushes.next_push(connection, local.scope, 200)
         connection.set_trace_callback(None)
         questions = [statement for statement in asked if "FROM mutations" in statement]
-        assert len(questions) == 2
+        assert len(questions) == 3
         return [row[3] for question in questions for row in connection.execute(f"EXPLAIN QUERY PLAN {question}")]
 
     found = await local.store.write(plans)
     assert [plan.split(" (")[0] for plan in found] == [
         "SEARCH mutations USING INDEX mutations_under_way",
+        "SEARCH mutations USING INDEX documents_to_send",
         "SEARCH mutations USING INDEX mutations_by_state",
     ]

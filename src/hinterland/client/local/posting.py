@@ -68,6 +68,7 @@ class Posting:
             )
         else:
             error = error_of_payload(payload, index=max(index, 0))
+            error.retry_after = response.retry_after
             if payload.data is None and reasons.is_untaken(error) and not response.is_in_doubt:
                 await self._take_back(scope, post)
             if decided == "pause" or error.code not in _COUNTED:

@@ -54,11 +54,12 @@ def document_of(connection: StoreConnection, scope: Scope, mutation: str) -> Que
 
 def first_open(connection: StoreConnection, scope: Scope) -> int | None:
     """The number of the first document that is not decided; None: there is none."""
-    [number] = connection.execute(
-        "SELECT min(number) FROM mutations WHERE space = ? AND document IS NOT NULL AND state IN ('pending', 'posted')",
+    row = connection.execute(
+        "SELECT number FROM mutations INDEXED BY documents_to_send"
+        " WHERE space = ? AND document IS NOT NULL AND state IN ('pending', 'posted') ORDER BY number LIMIT 1",
         (scope.space,),
     ).fetchone()
-    return None if number is None else int(number)
+    return None if row is None else int(row[0])
 
 
 def next_post(connection: StoreConnection, scope: Scope, now: float) -> Post | None:

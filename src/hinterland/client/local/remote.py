@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Protocol
 
+from hinterland.client.answers import retry_after
 from hinterland.client.calls import Calls, SendCall
 from hinterland.client.errors import Unauthorized
 from hinterland.client.events import Event
@@ -71,8 +72,9 @@ class ServerRemote:
         check_sender(account, self._signed_in())
 
 
-def sender_of_documents(calls: Calls, signed_in: Callable[[], RecordId]) -> SendDocument:
-    """What sends GraphQL mutations with their keys to the server behind `calls`; safe to repeat."""
+def sender_of_documents(calls: Calls, signed_in: Callable[[], RecordId], now: Callable[[], float]) -> SendDocument:
+    """What sends GraphQL mutations with their keys to the server behind `calls`; safe to repeat. `now`: seconds since
+    1970."""
 
     async def send(account: RecordId, document: QueuedDocument) -> DocumentResponse:
         check_sender(account, signed_in())
@@ -81,7 +83,8 @@ def sender_of_documents(calls: Calls, signed_in: Callable[[], RecordId]) -> Send
         headers = {"accept": GRAPHQL_ACCEPT, "idempotency-key": document.key}
         request = calls.request("graphql", body={"query": document.query, **name, **variables}, headers=headers)
         response = await calls.send(request.replaced(is_repeatable=True))
-        return DocumentResponse(response.status, payload_in(response), response.is_in_doubt)
+        wait = retry_after(response.headers, now())
+        return DocumentResponse(response.status, payload_in(response), response.is_in_doubt, wait)
 
     return send
 

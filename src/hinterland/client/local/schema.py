@@ -153,7 +153,8 @@ MIGRATIONS = (
     """,
     """
     ALTER TABLE mutations ADD COLUMN document TEXT; -- a GraphQL mutation, in the place of writes
-    CREATE INDEX mutations_with_documents ON mutations (space, number) WHERE document IS NOT NULL;
+    CREATE INDEX documents_to_send ON mutations (space, number)
+        WHERE document IS NOT NULL AND state IN ('pending', 'posted');
     ALTER TABLE outcomes ADD COLUMN space INTEGER; -- of an outcome with data, which is its account's only
     """,
 )
