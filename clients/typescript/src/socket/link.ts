@@ -141,7 +141,9 @@ export function makeLink(settings: LinkSettings): Link {
       settings.received(typeof data === "string" ? data : new Uint8Array(data));
     });
     mine.onclose = own(({ code, reason }: { code: number; reason: string }) => ended(code, reason));
-    mine.onerror = () => {}; // onclose follows
+    mine.onerror = own(() => {
+      if (openedAt === undefined) ended(LOST, ""); // Node 22 reports no close of what was never open
+    });
     stopTimer = clock.after(PATIENCE, drop);
   }
 
