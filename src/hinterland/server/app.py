@@ -289,16 +289,16 @@ def _stack(
     for name in taken_aliases(list(backend.catalogue.entries)):
         log.warning("the path /%s belongs to the server: the collection is found at /v1/records/%s only", name, name)
     stream, socket = EventStream(backend), SocketEndpoint(backend)
+    settings = backend.settings
     # Only while an app is developed: for callers on this machine, by its loopback names.
-    is_developed = is_local and not backend.settings.allowed_hosts and trusted is None
-    graphql = GraphQLEndpoint(backend, has_page=is_developed, trusted=trusted)
+    is_developed = is_local and not settings.allowed_hosts and not settings.trusted_proxies
+    graphql = GraphQLEndpoint(backend, is_developed=is_developed, trusted=trusted)
     streams: dict[str, AsgiApp] = {"events.stream": stream, "socket": socket, "graphql": graphql}
-    inner = mount(backend, streams, page, {"/graphql/{file}": GraphiQLFiles()} if is_developed else {})
+    inner = mount(backend, streams, page, {"/graphql/{file}": GraphiQLFiles()} if graphql.has_page else {})
     if page is not None:
         page.report_shadowed(inner.taken())
     # From the inside out, which the types of Cors and Hosts keep: hosts and origins only mark what they refuse, and the
     # boundary answers it, within the origins, since a page must be able to read errors too.
-    settings = backend.settings
     socket.app = boundary = Boundary(inner, settings.request_seconds)
     cors = Cors(boundary, settings.cors_origins)
     outer = Hosts(cors, settings.allowed_hosts) if is_local or settings.allowed_hosts else cors

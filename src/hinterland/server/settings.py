@@ -37,7 +37,12 @@ _LEAST = {
     "channels_per_socket": 0, "channel_members": 1, "channel_message_bytes": 256, "channel_state_bytes": 4,
     "channel_lease_seconds": 0.1,
 }  # fmt: skip
-_WORDS: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false"}  # a text is any text
+_WORDS: dict[Any, str] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    bool | None: "true or false",
+}  # a text is any text
 _DATABASES = ("postgresql", "postgres")
 _NATS = ("nats", "tls", "ws", "wss")
 _HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
@@ -109,9 +114,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     how many messages of a socket are read in a second, after twice as many at once. `channels_per_socket`: how many
     channels a socket may have joined. `channel_members`: how many members a channel with presence has at most.
     `channel_message_bytes`, `channel_state_bytes`: the largest message of a channel, and state of a member, as JSON.
-    `channel_lease_seconds`: how long after a server process died its members have left, at the latest. `static`: the
-    folder of a built web page, which is served beside the API; a relative one is below the folder in which the server
-    is started.
+    `channel_lease_seconds`: how long after a server process died its members have left, at the latest.
+    `graphql_introspection`: whether GraphQL's schema can be asked for; None: while the server listens on loopback only,
+    and neither a proxy nor another host is set. `static`: the folder of a built web page, which is served beside the
+    API; a relative one is below the folder in which the server is started.
     """
 
     allowed_hosts: tuple[str, ...] = ()
@@ -143,7 +149,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     graphql_depth: int = 10
     graphql_aliases: int = 30
     graphql_cost: int = 20_000
-    graphql_introspection: bool = True
+    graphql_introspection: bool | None = None
     graphql_federation: bool = False
     graphql_documents: str = ""
     static: str = ""
@@ -209,9 +215,9 @@ def _parsed(variable: str, text: str, kind: Any) -> Any:
     value: Any = text
     if kind == tuple[str, ...]:
         value = tuple(part.strip() for part in text.split(",") if part.strip())
-    elif kind is bool:
+    elif kind in (bool, bool | None):
         value = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}.get(text.lower(), text)
     try:
-        return msgspec.convert(value, kind, strict=kind is bool)
+        return msgspec.convert(value, kind, strict=kind in (bool, bool | None))
     except msgspec.ValidationError:
         raise SettingsError(f"{variable}={text!r} can't be used; set {_WORDS[kind]}") from None

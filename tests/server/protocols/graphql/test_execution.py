@@ -52,7 +52,10 @@ APP = App(
             ),
         ),
     ],
-    settings=Settings(auth=AuthSettings(hash_memory_kib=8, hash_passes=1), graphql_depth=6, graphql_aliases=5),
+    settings=Settings(
+        auth=AuthSettings(hash_memory_kib=8, hash_passes=1),
+        graphql_depth=6, graphql_aliases=5, graphql_introspection=True,
+    ),
 )  # fmt: skip
 
 

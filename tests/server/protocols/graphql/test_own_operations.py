@@ -80,7 +80,7 @@ orders = Collection(
 )
 posts = Collection(name="posts", fields={"title": Text()}, rules=EVERYBODY)
 auth = AuthSettings(hash_memory_kib=8, hash_passes=1)
-APP = App(collections=[orders, posts], settings=Settings(auth=auth, request_seconds=5))
+APP = App(collections=[orders, posts], settings=Settings(auth=auth, request_seconds=5, graphql_introspection=True))
 
 
 @APP.operation("orders.total", method="GET")

@@ -36,29 +36,30 @@ _INTROSPECTION = frozenset({"__schema", "__type"})
 
 class PlannedDocument(NamedTuple):
     """A document that can be carried out, or what is wrong with it. `encoders` are those of its subscriptions that are
-    in use, by the operation's name and the variables as JSON; `text`: as it was sent."""
+    in use, by the operation's name and the variables as JSON; `text`: as it was sent; `introspection`: the first field
+    of it that asks for the schema, wherever that is."""
 
     operations: Mapping[str, OperationDefinitionNode]
     fragments: Mapping[str, FragmentDefinitionNode]
     errors: tuple[GraphQLError, ...]
     encoders: WeakValueDictionary[tuple[str, bytes], Any]
     text: str = ""
+    introspection: FieldNode | None = None
 
 
 class Documents:
     """Reads documents of at most `tokens` words, nested at most `depth` deep."""
 
-    def __init__(self, *, tokens: int, depth: int, has_introspection: bool) -> None:
+    def __init__(self, *, tokens: int, depth: int) -> None:
         self._tokens = tokens
         self._depth = depth
-        self.has_introspection = has_introspection
         self._schema: GraphQLSchema | None = None
         self._kept: OrderedDict[str, PlannedDocument] = OrderedDict()
         self._characters = 0
         self._registered: OrderedDict[str, str] = OrderedDict()
 
-    def of(self, schema: GraphQLSchema, text: str) -> PlannedDocument:
-        """The document of a text."""
+    def of(self, schema: GraphQLSchema, text: str, *, sees_schema: bool) -> PlannedDocument:
+        """The document of a text. `sees_schema`: its errors may have names of the schema that it does not have."""
         if schema is not self._schema:
             self._schema, self._characters = schema, 0
             self._kept.clear()
@@ -66,7 +67,7 @@ class Documents:
         if known is not None:
             self._kept.move_to_end(text)
             return known
-        made = self._made(schema, text)
+        made = self._made(schema, text, sees_schema=sees_schema)
         if not made.errors:
             self._keep(text, made)
         return made
@@ -91,24 +92,23 @@ class Documents:
             old, _ = self._kept.popitem(last=False)
             self._characters -= len(old)
 
-    def _made(self, schema: GraphQLSchema, text: str) -> PlannedDocument:
+    def _made(self, schema: GraphQLSchema, text: str, *, sees_schema: bool) -> PlannedDocument:
         try:
             node = parse(text, max_tokens=self._tokens)
         except (GraphQLError, RecursionError) as error:
             return _wrong(error if isinstance(error, GraphQLError) else GraphQLError("the document is nested too deep"))
         operations = {each.name.value if each.name else "": each for each in _of(node, OperationDefinitionNode)}
         fragments = {each.name.value: each for each in _of(node, FragmentDefinitionNode)}
+        depth = _Depth(fragments, self._depth)
         try:
-            problem = _Depth(fragments, self._depth, has_introspection=self.has_introspection).problem(operations)
-            problem = problem or _nul(node, text)
-            errors = [problem] if problem is not None else self._validated(schema, node)
+            problem = depth.problem(operations) or _nul(node, text)
+            errors = [problem] if problem is not None else self._validated(schema, node, sees_schema=sees_schema)
         except RecursionError:
             errors = [GraphQLError("the document is nested too deep")]
-        return PlannedDocument(operations, fragments, tuple(errors), WeakValueDictionary(), text)
+        return PlannedDocument(operations, fragments, tuple(errors), WeakValueDictionary(), text, depth.introspection)
 
-    def _validated(self, schema: GraphQLSchema, node: DocumentNode) -> list[GraphQLError]:
-        """What is wrong. Where the schema can't be asked for, no message has names of it that the document has not."""
-        return validate(schema, node, specified_rules, max_errors=20, hide_suggestions=not self.has_introspection)
+    def _validated(self, schema: GraphQLSchema, node: DocumentNode, *, sees_schema: bool) -> list[GraphQLError]:
+        return validate(schema, node, specified_rules, max_errors=20, hide_suggestions=not sees_schema)
 
 
 def _nul(node: DocumentNode, text: str) -> GraphQLError | None:
@@ -133,13 +133,13 @@ def _wrong(error: GraphQLError) -> PlannedDocument:
 
 
 class _Depth:
-    """Looks for what is nested too deep, or repeated too often, before anything walks through it, and for introspection
-    that is turned off, wherever it is."""
+    """Looks for what is nested too deep, or repeated too often, before anything walks through it, and for
+    `introspection`, wherever it is."""
 
-    def __init__(self, fragments: Mapping[str, FragmentDefinitionNode], most: int, *, has_introspection: bool) -> None:
+    def __init__(self, fragments: Mapping[str, FragmentDefinitionNode], most: int) -> None:
+        self.introspection: FieldNode | None = None
         self._fragments = fragments
         self._most = most
-        self._has_introspection = has_introspection
         self._depths: dict[str, int] = {}
         self._refused: GraphQLError | None = None
 
@@ -166,9 +166,8 @@ class _Depth:
 
     def _node(self, node: object, above: tuple[str, ...]) -> int:
         if isinstance(node, FieldNode):
-            if node.name.value in _INTROSPECTION and not self._has_introspection:
-                problem = "introspection is turned off (the setting graphql_introspection)"
-                self._refused = self._refused or GraphQLError(problem, node)
+            if node.name.value in _INTROSPECTION:
+                self.introspection = self.introspection or node
             return 1 + (self._set(node.selection_set, above) if node.selection_set else 0)
         if isinstance(node, InlineFragmentNode):
             return self._set(node.selection_set, above)

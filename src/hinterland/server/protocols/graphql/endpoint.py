@@ -28,7 +28,8 @@ _ANY = frozenset({"*/*", "application/*"})
 
 
 class Parameters(NamedTuple):
-    """What a request asks: the parameters of GraphQL over HTTP §5. `key`: the idempotency key of its mutations."""
+    """What a request asks: the parameters of GraphQL over HTTP §5. `key`: the idempotency key of its mutations.
+    `sees_schema`: it may ask for the schema, and messages suggest names of it."""
 
     query: str
     operation: str
@@ -36,15 +37,17 @@ class Parameters(NamedTuple):
     extensions: dict[str, Any]
     document_id: str = ""
     key: str = ""
+    sees_schema: bool = False
 
 
 class GraphQLEndpoint:
-    """The ASGI application at `/graphql`. `has_page`: browsers are shown GraphiQL there. `trusted`: the documents
-    that are carried out, if not all are."""
+    """The ASGI application at `/graphql`. `is_developed`: callers on this machine develop the app, so that browsers are
+    shown GraphiQL. `trusted`: the documents that are carried out, if not all are."""
 
-    def __init__(self, backend: Backend, *, has_page: bool = False, trusted: TrustedDocuments | None = None) -> None:
+    def __init__(self, backend: Backend, *, is_developed: bool, trusted: TrustedDocuments | None = None) -> None:
+        self.has_page = is_developed and trusted is None
         self._backend = backend
-        self._has_page = has_page
+        self._is_developed = is_developed
         self._trusted = trusted
         self._service: Any = None
         self._connections: Any = None
@@ -62,7 +65,7 @@ class GraphQLEndpoint:
         if STREAM in request.header(b"accept"):
             await self._stream(request, send)
             return
-        if self._has_page and _is_shown(request):
+        if self.has_page and _is_shown(request):
             await send_answer(scope, send, self._page())
             return
         try:
@@ -92,13 +95,16 @@ class GraphQLEndpoint:
         silence = settings.keep_alive_seconds
         socket = await handshake.accept(chosen, most_bytes=settings.socket_message_bytes, silence=silence)
         address = caller_address(self._backend, request)
-        conversation = GraphQLSocket(self._backend, service, socket, chosen, request.caller, address)
+        sees_schema = self._sees_schema(request)
+        conversation = GraphQLSocket(
+            self._backend, service, socket, chosen, request.caller, address, sees_schema=sees_schema
+        )
         await serve_socket(socket, conversation.run())
 
     async def _stream(self, request: HttpRequest, send: AsgiSend) -> None:
         """Answer with Server-sent events (GraphQL over SSE, distinct connections)."""
         await authenticate(self._backend, request, "optional")
-        asked = _from_query(request) if request.method != "POST" else await self._from_body(request)
+        asked = await self._asked(request)
         service = self._graphql()
         from hinterland.server.protocols.graphql.streams import GraphQLStream
 
@@ -120,9 +126,8 @@ class GraphQLEndpoint:
                 connections.stop(token, request)
                 answer = HttpAnswer(200, [_PLAIN, NO_STORE], b"OK")
             else:
-                is_get = request.method != "POST"
-                asked = _from_query(request) if is_get else await self._from_body(request)
-                problem = connections.begin(token, request.caller, asked, is_get=is_get)
+                asked = await self._asked(request)
+                problem = connections.begin(token, request.caller, asked, is_get=request.method != "POST")
                 answer = HttpAnswer(202, [_PLAIN, NO_STORE], b"Accepted")
                 if problem:
                     answer = HttpAnswer(400, [_content_type(JSON), NO_STORE], problem)
@@ -134,13 +139,21 @@ class GraphQLEndpoint:
         if request.method not in ("GET", "HEAD", "POST"):
             raise Refusal("method_not_allowed", "GraphQL takes GET and POST", headers=(("Allow", "GET, HEAD, POST"),))
         await authenticate(self._backend, request, "optional")
-        asked = _from_query(request) if request.method != "POST" else await self._from_body(request)
+        asked = await self._asked(request)
         status, body, is_replayed = await self._graphql().respond(
             request.caller, caller_address(self._backend, request), asked, is_get=request.method != "POST"
         )
         if media == JSON and status == 400 and body.startswith(b'{"errors"') and _is_well_formed(asked):
             status = 200  # §7.3.1: what reads this media type may take another status for a proxy's
         return HttpAnswer(status, [_content_type(media), NO_STORE, *([REPLAYED] if is_replayed else [])], body)
+
+    async def _asked(self, request: HttpRequest) -> Parameters:
+        asked = _from_query(request) if request.method != "POST" else await self._from_body(request)
+        return asked._replace(sees_schema=self._sees_schema(request))
+
+    def _sees_schema(self, request: HttpRequest) -> bool:
+        setting = self._backend.settings.graphql_introspection
+        return setting if setting is not None else self._is_developed and not _is_forwarded(request)
 
     async def _from_body(self, request: HttpRequest) -> Parameters:
         value, _ = await request.json_object(self._backend.settings.max_body_bytes)
@@ -178,9 +191,13 @@ class GraphQLEndpoint:
 
 
 def _is_shown(request: HttpRequest) -> bool:
-    """Whether a request is a browser's for the page, and of this machine: what a proxy passes on is not."""
-    is_forwarded = any(name in request.headers for name in _FORWARDED)
-    return request.method in ("GET", "HEAD") and accepts_html(request) and not is_forwarded
+    """Whether a request is a browser's for the page, and of this machine."""
+    return request.method in ("GET", "HEAD") and accepts_html(request) and not _is_forwarded(request)
+
+
+def _is_forwarded(request: HttpRequest) -> bool:
+    """Whether a proxy passed a request on, so that it may be of another machine."""
+    return any(name in request.headers for name in _FORWARDED)
 
 
 def _token(request: HttpRequest) -> str:

@@ -79,7 +79,7 @@ def operation_of(document: PlannedDocument, name: str) -> OperationDefinitionNod
 
 
 def values_of(
-    backend: Backend, schema: GraphQLSchema, operation: OperationDefinitionNode, variables: Mapping[str, Any]
+    schema: GraphQLSchema, operation: OperationDefinitionNode, variables: Mapping[str, Any], *, sees_schema: bool
 ) -> Any:
     """The values of an operation's variables. Raises `RequestError`."""
     values = get_variable_values(
@@ -87,7 +87,7 @@ def values_of(
         operation.variable_definitions or (),
         dict(variables),
         max_errors=10,
-        hide_suggestions=not backend.settings.graphql_introspection,
+        hide_suggestions=not sees_schema,
     )
     if isinstance(values, list):
         raise RequestError(*values)
@@ -114,9 +114,11 @@ class Execution:
         self._errors: list[dict[str, Any]] = []
         self._replayed: set[str] = set()
 
-    async def run(self, operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> Executed:
+    async def run(
+        self, operation: OperationDefinitionNode, variables: Mapping[str, Any], *, sees_schema: bool
+    ) -> Executed:
         """Carry it out. Raises `RequestError`."""
-        values = values_of(self.backend, self.schema, operation, variables)
+        values = values_of(self.schema, operation, variables, sees_schema=sees_schema)
         selector = Selector(self.schema, self._document.fragments, values, self._most_cost, self.backend.reader)
         root = self.schema.get_root_type(operation.operation)
         assert root is not None

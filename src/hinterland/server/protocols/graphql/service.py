@@ -23,6 +23,10 @@ from hinterland.server.protocols.graphql.trusted import SHA256, TrustedDocuments
 from hinterland.server.security.sessions import key_owner
 
 _DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
+_NO_INTROSPECTION = (
+    "introspection is turned off; print the schema with `hinterland graphql schema`, or set graphql_introspection to "
+    "true"
+)
 _encode = msgspec.json.Encoder().encode
 _sorted = msgspec.json.Encoder(order="deterministic").encode
 
@@ -46,11 +50,7 @@ class GraphQL:
         self._version = ""
         self._schema: GraphQLSchema | None = None
         self._running: set[tuple[str, str]] = set()  # the idempotency keys of requests, with whose they are
-        self.documents = Documents(
-            tokens=settings.graphql_tokens,
-            depth=settings.graphql_depth,
-            has_introspection=settings.graphql_introspection,
-        )
+        self.documents = Documents(tokens=settings.graphql_tokens, depth=settings.graphql_depth)
 
     @property
     def schema(self) -> GraphQLSchema:
@@ -87,7 +87,8 @@ class GraphQL:
     ) -> Executed:
         settings = self._backend.settings
         limits = (settings.graphql_aliases, settings.graphql_cost)
-        return await Execution(self._backend, self.schema, document, call, limits).run(operation, asked.variables)
+        execution = Execution(self._backend, self.schema, document, call, limits)
+        return await execution.run(operation, asked.variables, sees_schema=asked.sees_schema)
 
     async def _execute_once(
         self, call: Call[None], document: PlannedDocument, operation: OperationDefinitionNode, asked: Parameters
@@ -106,26 +107,31 @@ class GraphQL:
     def read(self, asked: Parameters) -> tuple[PlannedDocument, OperationDefinitionNode]:
         """The document of a request, and the operation that it asks for. Raises `RequestError`."""
         document = self._document(asked)
+        if document.introspection is not None and not asked.sees_schema:
+            raise RequestError(GraphQLError(_NO_INTROSPECTION, document.introspection))
         return document, operation_of(document, asked.operation)
 
     async def follow(self, asked: Parameters, call: Call[None]) -> Followed:
         """Begin a subscription. Raises `RequestError` and what the feed refuses."""
         document, operation = self.read(asked)
-        return await follow(self._backend, self.schema, document, operation, asked.variables, asked.extensions, call)
+        return await follow(self._backend, self.schema, document, operation, asked, call)
 
     def _document(self, asked: Parameters) -> PlannedDocument:
         text, digest = asked.query, _digest(asked)
         if self._trusted is not None:
-            return self.documents.of(self.schema, _trusted_text(self._trusted, asked, digest))
+            return self._read_text(_trusted_text(self._trusted, asked, digest), asked)
         if digest and text and not self.documents.register(digest, text):
             raise RequestError(GraphQLError("sha256Hash is not the digest of the query"))
         if text:
-            return self.documents.of(self.schema, text)
+            return self._read_text(text, asked)
         known = self.documents.registered(digest or asked.document_id.removeprefix(SHA256).lower())
         if known is None:
             named = f"there is no document {asked.document_id[:100]!r}; send its text as query"
             raise _not_found("PersistedQueryNotFound" if digest else named)
-        return self.documents.of(self.schema, known)
+        return self._read_text(known, asked)
+
+    def _read_text(self, text: str, asked: Parameters) -> PlannedDocument:
+        return self.documents.of(self.schema, text, sees_schema=asked.sees_schema)
 
 
 def _fingerprint(document: PlannedDocument, operation: OperationDefinitionNode, asked: Parameters) -> str:

@@ -54,9 +54,18 @@ class GraphQLSocket:
     """One connection that speaks one of the subprotocols."""
 
     def __init__(
-        self, backend: Backend, service: GraphQL, socket: WebSocket, name: str, caller: Principal, address: str
+        self,
+        backend: Backend,
+        service: GraphQL,
+        socket: WebSocket,
+        name: str,
+        caller: Principal,
+        address: str,
+        *,
+        sees_schema: bool,
     ) -> None:
         self.caller = caller
+        self._sees_schema = sees_schema
         self._backend = backend
         self._service = service
         self._socket = socket
@@ -175,7 +184,7 @@ class GraphQLSocket:
 
     async def _operate(self, id: str, payload: Mapping[str, Any]) -> None:
         try:
-            asked = asked_of(dict(payload))
+            asked = asked_of(dict(payload))._replace(sees_schema=self._sees_schema)
             _, operation = self._service.read(asked)
             if operation.operation is OperationType.SUBSCRIPTION:
                 await self._follow(id, asked)

@@ -24,6 +24,7 @@ from hinterland.server.operations.sync import subscribe
 from hinterland.server.protocols.graphql.cel_text import cel_of
 from hinterland.server.protocols.graphql.chosen import Chosen, object_type
 from hinterland.server.protocols.graphql.documents import PlannedDocument
+from hinterland.server.protocols.graphql.endpoint import Parameters
 from hinterland.server.protocols.graphql.execution import RequestError, error_of, values_of
 from hinterland.server.protocols.graphql.meaning import MEANING
 from hinterland.server.protocols.graphql.selections import Selector
@@ -95,13 +96,12 @@ async def follow(
     schema: GraphQLSchema,
     document: PlannedDocument,
     operation: OperationDefinitionNode,
-    variables: Mapping[str, Any],
-    extensions: Mapping[str, Any],
+    asked: Parameters,
     call: Call[None],
 ) -> Followed:
     """Begin a subscription. Raises `RequestError`, and what the feed refuses. With a `cursor` in `extensions`, which
     may be empty, its first response says where it begins."""
-    values = values_of(backend, schema, operation, variables)
+    values = values_of(schema, operation, asked.variables, sees_schema=asked.sees_schema)
     selector = Selector(schema, document.fragments, values, backend.settings.graphql_cost, backend.reader)
     root = schema.subscription_type
     assert root is not None
@@ -112,11 +112,11 @@ async def follow(
     entry: Entry = chosen.field.extensions[MEANING].entry
     given = selector.arguments(chosen)
     filter = _filter(entry, given)
-    cursor = extensions.get("cursor")
+    cursor = asked.extensions.get("cursor")
     if cursor is not None and not isinstance(cursor, str):
         raise RequestError(GraphQLError("extensions.cursor must be a text"))
     # One for all who ask the same, so that what they are sent is made once.
-    name = (operation.name.value if operation.name else "", _encode(variables, order="deterministic"))
+    name = (operation.name.value if operation.name else "", _encode(asked.variables, order="deterministic"))
     encoder = document.encoders.get(name)
     if encoder is None:
         encoder = document.encoders[name] = ResponseEncoder(key, _change(selector, chosen))
