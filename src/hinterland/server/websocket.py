@@ -85,7 +85,7 @@ class WebSocket(Protocol):
         ...
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Say that nothing more comes, and why: at most 123 bytes of UTF-8."""
+        """Say that nothing more comes, and why: at most 123 bytes of UTF-8. Nothing more is received."""
         ...
 
 

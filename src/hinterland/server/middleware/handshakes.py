@@ -70,6 +70,8 @@ class AsgiWebSocket:
         if self._ended is not None:
             raise self._ended
         message = await self._receive()
+        if self._ended is not None:  # it was closed meanwhile: what the peer still sent is not received
+            raise self._ended
         if message["type"] == "websocket.disconnect":
             self._ended = SocketClosed(message.get("code") or 1005, message.get("reason") or "")
             raise self._ended

@@ -173,7 +173,13 @@ class WebSocketConnection(TakenInTime, asyncio.Protocol):
         if self._wire.state is OPEN:
             self._wire.send_close(code, reason.encode()[:123].decode(errors="ignore"))
             self._flush()
+            # What the peer still sends is not received, nor what waits: its right may be what has ended.
+            self._incoming.clear()
+            self._size = 0
+            if not self.transport.is_closing():
+                self._end(code, reason)
             self._end_in(self.close_seconds)
+            self._read_on()
 
     async def _drained(self) -> None:
         await self._writable.wait()

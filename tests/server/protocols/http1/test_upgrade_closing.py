@@ -1,0 +1,40 @@
+"""A WebSocket that the server closes while its peer goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from websockets.asyncio.client import connect
+from websockets.frames import Frame, Opcode
+
+from hinterland.server.websocket import SOCKET, SocketClosed
+from tests.server.protocols.http1.wire import connected
+
+
+async def test_closed_socket_receives_nothing() -> None:
+    """What a peer sent before it was closed, and what it sends in place of its own close frame, is not received."""
+    received: list[Any] = []
+    ended = asyncio.Event()
+
+    async def serve(scope: Any, receive: Any, send: Any) -> None:
+        socket = await scope[SOCKET].accept("", most_bytes=10_000, silence=3_600.0)
+        received.append(await socket.receive())
+        texts = [Frame(Opcode.TEXT, text).serialize(mask=True) for text in (b"before", b"behind")]
+        socket.data_received(texts[0])
+        await socket.close(4401, "ended")
+        socket.data_received(texts[1])
+        try:
+            received.append(await socket.receive())
+        except SocketClosed as end:
+            received.append((end.code, end.reason))
+        ended.set()
+
+    async with connected(serve) as (_, writer):
+        host, port = writer.get_extra_info("peername")
+        async with connect(f"ws://{host}:{port}/chat") as client:
+            await client.send("first")
+            await asyncio.wait_for(ended.wait(), 30)
+            await client.wait_closed()
+            assert client.close_code == 4401
+    assert received == ["first", (4401, "ended")]
