@@ -13,10 +13,10 @@ from hinterland.server.websocket import SocketClosed
 
 async def test_closed_socket_receives_nothing() -> None:
     """What a peer sends after its socket was closed is not received, also where it was waited for already."""
-    coming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-    sent: list[dict[str, Any]] = []
+    coming: asyncio.Queue[Any] = asyncio.Queue()
+    sent: list[Any] = []
 
-    async def send(message: dict[str, Any]) -> None:
+    async def send(message: Any) -> None:
         sent.append(message)
 
     socket = AsgiWebSocket(coming.get, send, 1_000)
