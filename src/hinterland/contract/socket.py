@@ -137,20 +137,20 @@ class LeaveChannel(_FromClient, frozen=True, kw_only=True, tag="leave"):
 
 
 class Hello(_Message, frozen=True, kw_only=True, tag="hello"):
-    """The first message: who the caller is (null: signed out), and after how many seconds of silence there is a
-    `ping` of the protocol."""
+    """The first message: the `version` of these messages, whose socket it is (`user_id`; null: the caller is signed
+    out), the seconds between two pings of the protocol (RFC 6455 §5.5.2), and the bytes of the largest message that the
+    server takes."""
 
     version: int
-    connection: str
-    user: str | int | None
-    ping: float
-    message_bytes: int
+    user_id: str | int | None
+    ping_seconds: float
+    max_message_bytes: int
 
 
 class Authenticated(_Message, frozen=True, kw_only=True, tag="authenticated"):
-    """The answer to `auth`."""
+    """The answer to `auth`: whose socket it is now."""
 
-    user: str | int | None
+    user_id: str | int | None
 
 
 class SocketResult(_Message, frozen=True, kw_only=True, tag="result"):
@@ -190,20 +190,26 @@ class Joined(_Message, frozen=True, kw_only=True, tag="joined"):
 
 
 class ChannelSent(_Message, frozen=True, kw_only=True, tag="sent"):
-    """The answer to `send` and `state`: the others are sent it. `seq`: the number of a message that is kept."""
+    """The answer to `send`: the others are sent it. `seq`: the number of a message that is kept."""
 
     id: str
     seq: int = 0
 
 
+class StateChanged(_Message, frozen=True, kw_only=True, tag="changed"):
+    """The answer to `state`: the others are sent it."""
+
+    id: str
+
+
 class ChannelMessage(_Message, frozen=True, kw_only=True, tag="message"):
-    """A message of another member: its `user` (`from`), its join (`member`), the instant `at` which it came. Those that
-    are kept are numbered within their channel (`seq`), without gaps."""
+    """A message of another member: its `user` and its join (`member`), as its entry has them, and the instant `at` which
+    it came. Those that are kept are numbered within their channel (`seq`), without gaps."""
 
     channel: str
     event: str
     data: Any
-    user: Any = msgspec.field(name="from")
+    user: Any
     member: str
     at: str
     seq: int = 0

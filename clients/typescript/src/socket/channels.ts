@@ -37,7 +37,7 @@ export interface ChannelMessage<D = any> {
   /** What it says. */
   data: D;
   /** Its user, as in members. */
-  from: ChannelUser | null;
+  user: ChannelUser | null;
   /** Whose join it is of. */
   member: string;
   /** When it came to the server, in RFC 3339. */
@@ -136,9 +136,9 @@ export function socketChannels(clock: Clock, random: Random, post: (message: obj
       post({ type: "join", id: joining, channel: name, state, history: options.history });
     }
 
-    function deliver({ event, data = null, from = null, member, at, seq = 0 }: Partial<ChannelMessage> & { event: string }) {
+    function deliver({ event, data = null, user = null, member, at, seq = 0 }: Partial<ChannelMessage> & { event: string }) {
       last = Math.max(last, seq);
-      const message = { event, data, from, member: member!, at: at!, seq };
+      const message = { event, data, user, member: member!, at: at!, seq };
       received.notify(message);
       for (const loop of loops) {
         if (loop.put(message) || !loops.delete(loop)) continue;

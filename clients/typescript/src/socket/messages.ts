@@ -9,7 +9,7 @@ export interface ServerMessage extends Partial<Omit<LiveEvent, "kind">> {
   id?: string;
   error?: Problem;
   // hello
-  ping?: number;
+  ping_seconds?: number;
   // result
   status?: number;
   body?: any;

@@ -204,7 +204,7 @@ export function socket(client: Client, options: SocketOptions = {}): Socket {
     received(data) {
       const message = read(data);
       if (message.type === "hello") {
-        ping = message.ping ?? PING;
+        ping = message.ping_seconds ?? PING;
         void welcome();
       } else if (message.type === "authenticated" || (message.type === "error" && !message.id)) {
         answered?.(message);

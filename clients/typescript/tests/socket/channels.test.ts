@@ -60,7 +60,7 @@ test("members see who is there, with their states, and get each other's messages
   expect(await first.send("typing", null, { keep: false })).toBe(0);
   await until(() => all.length === 2);
   expect(all).toMatchObject([
-    { event: "said", data: { text: "Hi" }, from: { id: ada.auth.user!.id }, member: first.state.member, seq: 1 },
+    { event: "said", data: { text: "Hi" }, user: { id: ada.auth.user!.id }, member: first.state.member, seq: 1 },
     { event: "typing", data: null, seq: 0 },
   ]);
   second.show("c");

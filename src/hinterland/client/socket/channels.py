@@ -58,7 +58,7 @@ class _ChannelArrival(msgspec.Struct, frozen=True):
     member: str = ""
     event: str = ""
     data: Any = None
-    user: dict[str, Any] | None = msgspec.field(name="from", default=None)
+    user: dict[str, Any] | None = None
     at: str = ""
     seq: int = 0
     members: list[PresentMember] = []

@@ -53,7 +53,7 @@ async def test_messages(each_server: Server) -> None:
     message = await two.next()
     assert message | {"at": ""} == {
         "type": "message", "channel": "room/r1", "event": "said", "data": {"text": "Hi"}, "seq": 1, "at": "",
-        "from": {"id": ada.id, "name": "ada"}, "member": mine["member"],
+        "user": {"id": ada.id, "name": "ada"}, "member": mine["member"],
     }  # fmt: skip
     typing = await one.asked(type="send", id="2", channel="room/r1", event="typing", keep=False)
     assert typing == {"type": "sent", "id": "2"}
@@ -122,7 +122,7 @@ async def test_presence(each_server: Server, clock: ManualClock) -> None:
     came = {"type": "presence", "channel": "hall/h"}
     assert await one.next() == came | {"joined": [theirs | {"state": None}]}
     await clock.advance(1)
-    two.send(type="state", channel="hall/h", state=7)
+    assert await two.asked(type="state", id="s", channel="hall/h", state=7) == {"type": "changed", "id": "s"}
     assert await one.next() == came | {"changed": [theirs | {"state": 7}]}
     await clock.advance(1)
     assert await two.asked(type="leave", id="l", channel="hall/h") == {"type": "left", "id": "l", "channel": "hall/h"}
@@ -258,7 +258,7 @@ async def test_broadcast(each_server: Server) -> None:
     assert backend is not None
     assert await broadcast(backend, "hall/h", "closed", {"at": 18}) == 1
     message = await one.next()
-    assert (message["event"], message["data"], message["from"], message["seq"]) == ("closed", {"at": 18}, None, 1)
+    assert (message["event"], message["data"], message["user"], message["seq"]) == ("closed", {"at": 18}, None, 1)
     assert await broadcast(backend, "hall/h", "hint", keep=False) == 0
     with pytest.raises(Refusal, match="there is no channel"):
         await broadcast(backend, "nowhere", "closed")

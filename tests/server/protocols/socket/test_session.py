@@ -18,13 +18,12 @@ from tests.server.protocols.socket.speaking import PATH, Sign, opened, post
 async def test_hello(server: Server, sign_up: Sign) -> None:
     """The first message says who the caller is and what holds for this socket."""
     hello = await Socket(server, PATH).next()
-    assert hello | {"connection": ""} == {
-        "type": "hello", "version": 1, "connection": "", "user": None, "ping": 15.0, "message_bytes": 1024 * 1024,
+    assert hello == {
+        "type": "hello", "version": 1, "user_id": None, "ping_seconds": 15.0, "max_message_bytes": 1024 * 1024,
     }  # fmt: skip
     ada = await sign_up("ada")
     other = await Socket(server, PATH, headers=bearer(ada["access_token"]), subprotocol="hinterland.v1").next()
-    assert other["user"] == ada["user"]["id"]
-    assert other["connection"] != hello["connection"]
+    assert other["user_id"] == ada["user"]["id"]
 
 
 async def test_subprotocol(server: Server) -> None:
@@ -46,9 +45,9 @@ async def test_sign_in_by_message(server: Server, sign_up: Sign) -> None:
     ada, bob = await sign_up("ada"), await sign_up("bob")
     socket = await opened(server)
     said = await socket.asked(type="auth", token=ada["access_token"])
-    assert said == {"type": "authenticated", "user": ada["user"]["id"]}
+    assert said == {"type": "authenticated", "user_id": ada["user"]["id"]}
     ticket = (await ask(server, "POST", "/v1/events/ticket", headers=bearer(bob["access_token"]))).json["ticket"]
-    assert (await socket.asked(type="auth", ticket=ticket))["user"] == bob["user"]["id"]
+    assert (await socket.asked(type="auth", ticket=ticket))["user_id"] == bob["user"]["id"]
     assert (await socket.asked(type="auth", ticket=ticket))["error"]["code"] == "unauthorized"
     assert (await socket.asked(type="auth", token="no"))["error"]["code"] == "unauthorized"
     assert (await socket.asked(type="auth"))["error"]["code"] == "validation"
@@ -71,7 +70,7 @@ async def test_ticket_in_the_url(server: Server, sign_up: Sign) -> None:
     """A browser's ticket opens one socket."""
     ada = await sign_up("ada")
     ticket = (await ask(server, "POST", "/v1/events/ticket", headers=bearer(ada["access_token"]))).json["ticket"]
-    assert (await Socket(server, PATH, ("ticket", ticket)).next())["user"] == ada["user"]["id"]
+    assert (await Socket(server, PATH, ("ticket", ticket)).next())["user_id"] == ada["user"]["id"]
     again = Socket(server, PATH, ("ticket", ticket))
     await again.task
     assert again.answer is not None

@@ -118,9 +118,12 @@ class JoinedChannels:
             self._put(messages.LeftChannel(id=asked.id, channel=asked.channel))
         elif isinstance(asked, messages.ChangeState):
             await self._hub.change(seat, asked.state)
-            self._answer(asked.id, 0)
+            if asked.id:
+                self._put(messages.StateChanged(id=asked.id))
         else:
-            self._answer(asked.id, await self._hub.send(seat, asked.event, asked.data, keep=asked.keep))
+            seq = await self._hub.send(seat, asked.event, asked.data, keep=asked.keep)
+            if asked.id:
+                self._put(messages.ChannelSent(id=asked.id, seq=seq))
 
     async def caller_changed(self, caller: Principal) -> None:
         """The caller has other rights than before."""
@@ -180,10 +183,6 @@ class JoinedChannels:
         seats[asked.channel] = seat
         self._put(messages.Joined(id=asked.id, channel=asked.channel, **answer))
         seat.open()
-
-    def _answer(self, id: str, seq: int) -> None:
-        if id:
-            self._put(messages.ChannelSent(id=id, seq=seq))
 
     def _put(self, message: Any) -> None:
         self._outgoing.put(message_of(_encode(message), is_packed=self._is_packed))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.contract.socket import SUBPROTOCOL
@@ -37,14 +35,13 @@ class SocketEndpoint:
         caller = await self._caller(request)
         settings = self._backend.settings
         chosen = SUBPROTOCOL if SUBPROTOCOL in handshake.subprotocols else ""
-        ping = settings.keep_alive_seconds
         assert self.app is not None
         # From here on it is no request any longer.
         if LIMIT in scope:
             scope[LIMIT].lift()
-        socket = await handshake.accept(chosen, most_bytes=settings.socket_message_bytes, silence=ping)
+        socket = await handshake.accept(chosen, most_bytes=settings.socket_message_bytes, silence=settings.keep_alive_seconds)
         session = SocketSession(self._backend, self.app, request, socket, caller)
-        await serve_socket(socket, session.run(secrets.token_urlsafe(9), ping))
+        await serve_socket(socket, session.run())
 
     async def _caller(self, request: HttpRequest) -> Principal:
         await authenticate(self._backend, request, "optional")

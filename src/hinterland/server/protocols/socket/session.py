@@ -14,7 +14,7 @@ import msgspec
 from hinterland.contract import socket as messages
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.events import StreamQuery
-from hinterland.contract.identity import SIGNED_OUT, Principal
+from hinterland.contract.identity import SIGNED_OUT, Principal, RecordId
 from hinterland.kit import strict_json, strict_msgpack
 from hinterland.kit.asgi import AsgiApp
 from hinterland.kit.clock import Clock
@@ -84,15 +84,17 @@ class SocketSession:
         most = backend.settings.channels_per_socket
         self._channels = JoinedChannels(backend.channels, outgoing, most, is_packed=self._is_packed)
 
-    async def run(self, connection: str, ping: float) -> None:
+    async def run(self) -> None:
         """Serve until the socket ends."""
         listeners = self._backend.feed.rights.listeners
         listeners.add(self)
-        most = self._backend.settings.socket_message_bytes
+        settings = self._backend.settings
         try:
-            user = self.caller.id if self.caller is not SIGNED_OUT else None
             hello = messages.Hello(
-                version=messages.VERSION, connection=connection, user=user, ping=ping, message_bytes=most
+                version=messages.VERSION,
+                user_id=self._user_id(),
+                ping_seconds=settings.keep_alive_seconds,
+                max_message_bytes=settings.socket_message_bytes,
             )
             await self._send_message(hello)
             while True:
@@ -108,6 +110,9 @@ class SocketSession:
                 task.cancel()
             if self._tasks:
                 await asyncio.wait(self._tasks)
+
+    def _user_id(self) -> RecordId | None:
+        return None if self.caller is SIGNED_OUT else self.caller.id
 
     def end(self) -> None:
         """The caller's session has ended, or its rights are others."""
@@ -170,7 +175,7 @@ class SocketSession:
         elif caller != self.caller:
             await self._channels.caller_changed(caller)
         self.caller = caller
-        await self._send_message(messages.Authenticated(user=caller.id))
+        await self._send_message(messages.Authenticated(user_id=self._user_id()))
 
     async def _call(self, asked: messages.SocketCall, request: Any, caller: Principal) -> None:
         async def identify() -> Principal:
