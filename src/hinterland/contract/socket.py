@@ -203,8 +203,8 @@ class StateChanged(_Message, frozen=True, kw_only=True, tag="changed"):
 
 
 class ChannelMessage(_Message, frozen=True, kw_only=True, tag="message"):
-    """A message of another member: its `user` and its join (`member`), as its entry has them, and the instant `at` which
-    it came. Those that are kept are numbered within their channel (`seq`), without gaps."""
+    """A message of another member: its `user` and its join (`member`), as its entry has them, and the instant `at`
+    which it came. Those that are kept are numbered within their channel (`seq`), without gaps."""
 
     channel: str
     event: str

@@ -39,7 +39,9 @@ class SocketEndpoint:
         # From here on it is no request any longer.
         if LIMIT in scope:
             scope[LIMIT].lift()
-        socket = await handshake.accept(chosen, most_bytes=settings.socket_message_bytes, silence=settings.keep_alive_seconds)
+        socket = await handshake.accept(
+            chosen, most_bytes=settings.socket_message_bytes, silence=settings.keep_alive_seconds
+        )
         session = SocketSession(self._backend, self.app, request, socket, caller)
         await serve_socket(socket, session.run())
 
