@@ -58,19 +58,15 @@ class Documents:
         self._characters = 0
         self._registered: OrderedDict[str, str] = OrderedDict()
 
-    def of(self, schema: GraphQLSchema, text: str, *, sees_schema: bool) -> PlannedDocument:
-        """The document of a text. `sees_schema`: its errors may have names of the schema that it does not have."""
+    def known(self, schema: GraphQLSchema, text: str) -> PlannedDocument | None:
+        """The document of a text that was read before."""
         if schema is not self._schema:
             self._schema, self._characters = schema, 0
             self._kept.clear()
         known = self._kept.get(text)
         if known is not None:
             self._kept.move_to_end(text)
-            return known
-        made = self._made(schema, text, sees_schema=sees_schema)
-        if not made.errors:
-            self._keep(text, made)
-        return made
+        return known
 
     def registered(self, digest: str) -> str | None:
         """The text that was sent with this SHA-256 before (automatic persisted queries)."""
@@ -85,14 +81,19 @@ class Documents:
             self._registered.popitem(last=False)
         return True
 
-    def _keep(self, text: str, made: PlannedDocument) -> None:
-        self._kept[text] = made
-        self._characters += len(text)
+    def keep(self, schema: GraphQLSchema, made: PlannedDocument) -> None:
+        """Remember a document of this schema, unless something is wrong with it."""
+        if made.errors or schema is not self._schema or made.text in self._kept:
+            return
+        self._kept[made.text] = made
+        self._characters += len(made.text)
         while len(self._kept) > _KEPT or self._characters > _KEPT_CHARACTERS:
             old, _ = self._kept.popitem(last=False)
             self._characters -= len(old)
 
-    def _made(self, schema: GraphQLSchema, text: str, *, sees_schema: bool) -> PlannedDocument:
+    def made(self, schema: GraphQLSchema, text: str, *, sees_schema: bool) -> PlannedDocument:
+        """The document of a text, read anew; in any thread. `sees_schema`: its errors may have names of the schema that
+        it does not have."""
         try:
             node = parse(text, max_tokens=self._tokens)
         except (GraphQLError, RecursionError) as error:

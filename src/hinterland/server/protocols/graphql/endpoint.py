@@ -127,7 +127,7 @@ class GraphQLEndpoint:
                 answer = HttpAnswer(200, [_PLAIN, NO_STORE], b"OK")
             else:
                 asked = await self._asked(request)
-                problem = connections.begin(token, request.caller, asked, is_get=request.method != "POST")
+                problem = await connections.begin(token, request.caller, asked, is_get=request.method != "POST")
                 answer = HttpAnswer(202, [_PLAIN, NO_STORE], b"Accepted")
                 if problem:
                     answer = HttpAnswer(400, [_content_type(JSON), NO_STORE], problem)

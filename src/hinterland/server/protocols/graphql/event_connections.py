@@ -95,15 +95,13 @@ class EventConnection:
 
     # ---------------------------------------------------------------- operations
 
-    def begin(self, id: str, asked: Parameters, caller: Principal, *, is_get: bool) -> None:
-        """Begin an operation. Raises `RequestError` for its document, and refusals of what it is and of its id."""
+    def begin(self, id: str, asked: Parameters, kind: OperationType, caller: Principal, *, is_get: bool) -> None:
+        """Begin an operation. Raises refusals of what it is and of its id."""
         if id in self._running:
             raise Refusal("conflict", f"the operation {id[:100]!r} runs already; give each an id of its own")
         if len(self._running) >= MOST_OPERATIONS:
             message = f"a connection has {MOST_OPERATIONS} operations at most; end one first"
             raise Refusal("rate_limited", message, retry_after=1)
-        _, operation = self._service.read(asked)
-        kind = operation.operation
         if is_get and kind is OperationType.MUTATION:
             raise Refusal("method_not_allowed", "send a mutation with POST", headers=(("Allow", "POST"),))
         work = self._follow if kind is OperationType.SUBSCRIPTION else self._respond
@@ -199,16 +197,18 @@ class EventConnections:
         finally:
             self._found.pop(token, None)
 
-    def begin(self, token: str, caller: Principal, asked: Parameters, *, is_get: bool) -> bytes | None:
+    async def begin(self, token: str, caller: Principal, asked: Parameters, *, is_get: bool) -> bytes | None:
         """Begin an operation; the body of a response where its document is wrong. Raises `not_found`,
         `invalid_body` for one without an id, `conflict` and `rate_limited`."""
-        connection, id = self._of(token, caller), asked.extensions.get("operationId")
+        self._of(token, caller)
+        id = asked.extensions.get("operationId")
         if not isinstance(id, str) or not id:
             raise Refusal("invalid_body", "extensions.operationId is missing; give each operation an id")
         try:
-            connection.begin(id, asked, caller, is_get=is_get)
+            _, operation = await self._service.read(asked)
         except RequestError as error:
             return _encode({"errors": [formatted(each, error.code) for each in error.errors]})
+        self._of(token, caller).begin(id, asked, operation.operation, caller, is_get=is_get)
         return None
 
     def stop(self, token: str, request: HttpRequest) -> None:

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import msgspec
 from graphql import (
     DocumentNode,
+    FieldNode,
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
-    execute_sync,
 )
 from graphql.execution.values import get_variable_values
 from msgspec.structs import replace
@@ -30,10 +30,11 @@ from hinterland.server.operations.records import Listing, RecordAddress, list_re
 from hinterland.server.protocols.graphql import entities, mutations
 from hinterland.server.protocols.graphql.aggregates import aggregate
 from hinterland.server.protocols.graphql.batches import batch, bulk
-from hinterland.server.protocols.graphql.chosen import Chosen, limit_of, object_type, offset_of
+from hinterland.server.protocols.graphql.chosen import Chosen, limit_of, name_of, object_type, offset_of
 from hinterland.server.protocols.graphql.conditions import where_of
 from hinterland.server.protocols.graphql.connections import connection
 from hinterland.server.protocols.graphql.documents import PlannedDocument
+from hinterland.server.protocols.graphql.introspection import Introspection
 from hinterland.server.protocols.graphql.meaning import MEANING, Meaning
 from hinterland.server.protocols.graphql.own_operations import own
 from hinterland.server.protocols.graphql.schema import parent_argument
@@ -104,6 +105,7 @@ class Execution:
         document: PlannedDocument,
         call: Call[None],
         limits: tuple[int, int],
+        introspection: Introspection,
     ) -> None:
         self.backend = backend
         self.schema = schema
@@ -111,6 +113,7 @@ class Execution:
         self._call = call
         self.caller = call.caller
         self._most_fields, self._most_cost = limits
+        self._introspection = introspection
         self._errors: list[dict[str, Any]] = []
         self._replayed: set[str] = set()
 
@@ -126,30 +129,38 @@ class Execution:
         if len(chosen) > self._most_fields:
             message = f"the operation has {len(chosen)} fields at its root; {self._most_fields} are allowed"
             raise RequestError(GraphQLError(message))
+        asked = [node for _, each in chosen if each and name_of(each) in _INTROSPECTION for node in each.nodes]
+        introspected = await self._introspected(operation, asked, variables) if asked else {}
         data: dict[str, Any] = {}
         for place, (key, each) in enumerate(chosen):
             if self._call.key and len(chosen) > 1:  # which no client's key is: they have no line breaks
                 self._call = replace(self._call, part_key=f"{self._call.key}\n{place}")
             if each is None:
                 data[key] = root.name
-            elif each.nodes[0].name.value in _INTROSPECTION:
-                data[key] = self._introspected(operation, each, variables)
+            elif name_of(each) in _INTROSPECTION:
+                data[key] = introspected.get(key)
             else:
                 data[key] = await self._field(selector, each)
         done = {key for key, each in chosen if each is not None}
         return Executed(data, self._errors, bool(done) and done == self._replayed)
 
-    def _introspected(self, operation: OperationDefinitionNode, chosen: Chosen, variables: Mapping[str, Any]) -> Any:
+    async def _introspected(
+        self, operation: OperationDefinitionNode, asked: list[FieldNode], variables: Mapping[str, Any]
+    ) -> dict[str, msgspec.Raw]:
         alone = OperationDefinitionNode(
             operation=OperationType.QUERY,
             name=None,
             variable_definitions=operation.variable_definitions,
             directives=(),
-            selection_set=SelectionSetNode(selections=tuple(chosen.nodes)),
+            selection_set=SelectionSetNode(selections=tuple(asked)),
         )
         document = DocumentNode(definitions=(alone, *self._document.fragments.values()))
-        result = execute_sync(self.schema, document, variable_values=dict(variables))
-        return (result.data or {}).get(chosen.key)
+        name = operation.name.value if operation.name else ""
+        key = (self._document.text, name, msgspec.json.encode(variables, order="sorted"))
+        try:
+            return await self._introspection.answer(self.schema, key, document, variables)
+        except GraphQLError as error:
+            raise RequestError(error, code="too_costly") from None
 
     async def _field(self, selector: Selector, chosen: Chosen) -> Any:
         meaning: Meaning = chosen.field.extensions[MEANING]

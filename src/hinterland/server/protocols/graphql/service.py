@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -17,11 +20,13 @@ from hinterland.server.operations.call import Call
 from hinterland.server.protocols.graphql.documents import Documents, PlannedDocument
 from hinterland.server.protocols.graphql.endpoint import Parameters
 from hinterland.server.protocols.graphql.execution import Executed, Execution, RequestError, operation_of
+from hinterland.server.protocols.graphql.introspection import Introspection
 from hinterland.server.protocols.graphql.schema import schema_of
 from hinterland.server.protocols.graphql.subscriptions import Followed, follow
 from hinterland.server.protocols.graphql.trusted import SHA256, TrustedDocuments, digest_of
 from hinterland.server.security.sessions import key_owner
 
+_LONG = 2_048  # characters of a document, whose validation may take long
 _DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
 _NO_INTROSPECTION = (
     "introspection is turned off; print the schema with `hinterland graphql schema`, or set graphql_introspection to "
@@ -51,6 +56,9 @@ class GraphQL:
         self._schema: GraphQLSchema | None = None
         self._running: set[tuple[str, str]] = set()  # the idempotency keys of requests, with whose they are
         self.documents = Documents(tokens=settings.graphql_tokens, depth=settings.graphql_depth)
+        # One thread: what a flood of such documents asks for waits for its turn, and the event loop for none of it.
+        self._worker = ThreadPoolExecutor(1, "graphql")
+        self._introspection = Introspection(self._worker)
 
     @property
     def schema(self) -> GraphQLSchema:
@@ -65,7 +73,7 @@ class GraphQL:
     async def respond(self, caller: Principal, address: str, asked: Parameters, *, is_get: bool) -> GraphQLOutcome:
         """The response to a request. Raises refusals of the request as a whole."""
         try:
-            document, operation = self.read(asked)
+            document, operation = await self.read(asked)
             if is_get and operation.operation is not OperationType.QUERY:
                 kind = operation.operation.value
                 raise Refusal("method_not_allowed", f"send a {kind} with POST", headers=(("Allow", "POST"),))
@@ -87,7 +95,7 @@ class GraphQL:
     ) -> Executed:
         settings = self._backend.settings
         limits = (settings.graphql_aliases, settings.graphql_cost)
-        execution = Execution(self._backend, self.schema, document, call, limits)
+        execution = Execution(self._backend, self.schema, document, call, limits, self._introspection)
         return await execution.run(operation, asked.variables, sees_schema=asked.sees_schema)
 
     async def _execute_once(
@@ -104,34 +112,37 @@ class GraphQL:
         finally:
             self._running.discard(name)
 
-    def read(self, asked: Parameters) -> tuple[PlannedDocument, OperationDefinitionNode]:
+    async def read(self, asked: Parameters) -> tuple[PlannedDocument, OperationDefinitionNode]:
         """The document of a request, and the operation that it asks for. Raises `RequestError`."""
-        document = self._document(asked)
+        text, schema = self._text(asked), self.schema
+        document = self.documents.known(schema, text)
+        if document is None:
+            made = partial(self.documents.made, schema, text, sees_schema=asked.sees_schema)
+            is_long = len(text) > _LONG
+            document = await asyncio.get_running_loop().run_in_executor(self._worker, made) if is_long else made()
+            self.documents.keep(schema, document)
         if document.introspection is not None and not asked.sees_schema:
             raise RequestError(GraphQLError(_NO_INTROSPECTION, document.introspection))
         return document, operation_of(document, asked.operation)
 
     async def follow(self, asked: Parameters, call: Call[None]) -> Followed:
         """Begin a subscription. Raises `RequestError` and what the feed refuses."""
-        document, operation = self.read(asked)
+        document, operation = await self.read(asked)
         return await follow(self._backend, self.schema, document, operation, asked, call)
 
-    def _document(self, asked: Parameters) -> PlannedDocument:
+    def _text(self, asked: Parameters) -> str:
         text, digest = asked.query, _digest(asked)
         if self._trusted is not None:
-            return self._read_text(_trusted_text(self._trusted, asked, digest), asked)
+            return _trusted_text(self._trusted, asked, digest)
         if digest and text and not self.documents.register(digest, text):
             raise RequestError(GraphQLError("sha256Hash is not the digest of the query"))
         if text:
-            return self._read_text(text, asked)
+            return text
         known = self.documents.registered(digest or asked.document_id.removeprefix(SHA256).lower())
         if known is None:
             named = f"there is no document {asked.document_id[:100]!r}; send its text as query"
             raise _not_found("PersistedQueryNotFound" if digest else named)
-        return self._read_text(known, asked)
-
-    def _read_text(self, text: str, asked: Parameters) -> PlannedDocument:
-        return self.documents.of(self.schema, text, sees_schema=asked.sees_schema)
+        return known
 
 
 def _fingerprint(document: PlannedDocument, operation: OperationDefinitionNode, asked: Parameters) -> str:

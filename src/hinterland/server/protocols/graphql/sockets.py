@@ -185,7 +185,7 @@ class GraphQLSocket:
     async def _operate(self, id: str, payload: Mapping[str, Any]) -> None:
         try:
             asked = asked_of(dict(payload))._replace(sees_schema=self._sees_schema)
-            _, operation = self._service.read(asked)
+            _, operation = await self._service.read(asked)
             if operation.operation is OperationType.SUBSCRIPTION:
                 await self._follow(id, asked)
             else:

@@ -45,7 +45,7 @@ class GraphQLStream:
     async def serve(self, asked: Parameters, request: HttpRequest, send: AsgiSend) -> None:
         """Answer a request. What is wrong with the document is its response; raises refusals of the caller."""
         try:
-            _, operation = self._service.read(asked)
+            _, operation = await self._service.read(asked)
             if operation.operation is not OperationType.SUBSCRIPTION:
                 is_get = request.method != "POST"
                 _, body, _ = await self._service.respond(self._caller, self._address, asked, is_get=is_get)
