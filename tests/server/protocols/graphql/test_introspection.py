@@ -15,6 +15,7 @@ from hinterland.contract.records import EVERYBODY, Collection
 from hinterland.server.app import Server
 from hinterland.server.declaration import App
 from hinterland.server.protocols.graphql.introspection import Introspection
+from hinterland.server.settings import Settings
 from hinterland.server.storage.sqlite import SqliteStorage
 from tests.server.protocols.asgi import ask
 from tests.server.protocols.graphql.asking import Ask, asking, codes
@@ -24,6 +25,7 @@ APP = App(
         Collection(name="authors", fields={"name": Text()}, rules=EVERYBODY),
         Collection(name="posts", fields={"title": Text(), "author": Reference(to="authors")}, rules=EVERYBODY),
     ],
+    settings=Settings(graphql_introspection=True),
 )
 WHOLE = get_introspection_query(specified_by_url=True, schema_description=True, input_value_deprecation=True)
 TYPES = "types { ...T }"
