@@ -19,8 +19,8 @@ _encode = msgspec.json.encode
 _TIMES = 20  # fields of an answer for each part of the schema: the whole schema has about ten
 _LEAST = 2_000
 _KEPT_BYTES = 4 * 1024 * 1024
-_Key = tuple[str, str, bytes]
-_Answer = dict[str, msgspec.Raw]
+_SchemaQuestion = tuple[str, str, bytes]
+_SchemaAnswer = dict[str, msgspec.Raw]
 
 
 class _TooMuchError(BaseException):
@@ -34,12 +34,12 @@ class Introspection:
         self._worker = worker
         self._schema: GraphQLSchema | None = None
         self._most = 0
-        self._kept: OrderedDict[_Key, _Answer] = OrderedDict()
+        self._kept: OrderedDict[_SchemaQuestion, _SchemaAnswer] = OrderedDict()
         self._bytes = 0
 
     async def answer(
-        self, schema: GraphQLSchema, key: _Key, document: DocumentNode, variables: Mapping[str, Any]
-    ) -> _Answer:
+        self, schema: GraphQLSchema, key: _SchemaQuestion, document: DocumentNode, variables: Mapping[str, Any]
+    ) -> _SchemaAnswer:
         """The fields of `document`, which has one operation of introspection, by their names in the response. `key` is
         that of the question. Raises `GraphQLError` where it asks for too much."""
         if schema is not self._schema:
@@ -57,14 +57,16 @@ class Introspection:
             self._keep(key, made)
         return made
 
-    def _keep(self, key: _Key, made: _Answer) -> None:
+    def _keep(self, key: _SchemaQuestion, made: _SchemaAnswer) -> None:
         self._kept[key] = made
         self._bytes += _length(key, made)
         while self._bytes > _KEPT_BYTES:
             self._bytes -= _length(*self._kept.popitem(last=False))
 
 
-def _answered(schema: GraphQLSchema, document: DocumentNode, variables: dict[str, Any], most: int) -> _Answer | None:
+def _answered(
+    schema: GraphQLSchema, document: DocumentNode, variables: dict[str, Any], most: int
+) -> _SchemaAnswer | None:
     left = most
 
     def counted(resolve: Any, root: Any, info: Any, **arguments: Any) -> Any:
@@ -91,5 +93,5 @@ def _size(schema: GraphQLSchema) -> int:
     return size
 
 
-def _length(key: _Key, made: _Answer) -> int:
+def _length(key: _SchemaQuestion, made: _SchemaAnswer) -> int:
     return len(key[0]) + len(key[2]) + sum([memoryview(value).nbytes for value in made.values()])
