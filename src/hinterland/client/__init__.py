@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hinterland.client.exchange import Response as Response
     from hinterland.client.exchange import Send as Send
     from hinterland.client.exchange import Transport as Transport
+    from hinterland.client.graphql.any_server import GraphQLSocketClient as GraphQLSocketClient
     from hinterland.client.graphql.asking import GraphQLState as GraphQLState
     from hinterland.client.graphql.asking import GraphQLUpdate as GraphQLUpdate
     from hinterland.client.graphql.cache import GraphQLCache as GraphQLCache
@@ -81,6 +82,7 @@ else:  # the type checker knows the names above and no others
             "hinterland.client.client": ("Client",),
             "hinterland.client.events": ("Event",),
             "hinterland.client.exchange": ("Layer", "Phase", "Request", "Response", "Send", "Transport"),
+            "hinterland.client.graphql.any_server": ("GraphQLSocketClient",),
             "hinterland.client.graphql.cache": ("GraphQLCache",),
             "hinterland.client.graphql.cached": ("FetchPolicy",),
             "hinterland.client.graphql.asking": ("GraphQLState", "GraphQLUpdate"),

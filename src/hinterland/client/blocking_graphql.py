@@ -9,6 +9,7 @@ from hinterland.client.blocking_thread import LoopThread
 from hinterland.client.graphql.asking import GraphQLState, GraphQLUpdate, GraphQLVariables, Offline
 from hinterland.client.graphql.cached import FetchPolicy
 from hinterland.client.graphql.graphql import ClientGraphQL
+from hinterland.client.graphql.subscribing import Over
 
 T = TypeVar("T")
 
@@ -65,10 +66,17 @@ class BlockingGraphQL:
         into: type[T],
         operation: str = ...,
         cursor: str = ...,
+        over: Over = ...,
     ) -> Iterator[GraphQLUpdate[T]]: ...
     @overload
     def subscribe(
-        self, document: str, variables: GraphQLVariables = None, *, operation: str = ..., cursor: str = ...
+        self,
+        document: str,
+        variables: GraphQLVariables = None,
+        *,
+        operation: str = ...,
+        cursor: str = ...,
+        over: Over = ...,
     ) -> Iterator[GraphQLUpdate[dict[str, Any]]]: ...
     def subscribe(
         self, document: str, variables: GraphQLVariables = None, *, into: Any = None, **words: Any

@@ -43,6 +43,57 @@ _MAY_PASS_4XX = frozenset({4408, 4429})
 HandshakeHeaders = Mapping[str, str] | Callable[[], Awaitable[Mapping[str, str]]]
 
 
+class WebSocketDialer:
+    """Opens WebSockets to any server at `url`; the arguments are those of `WebSocketClient`."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        headers: HandshakeHeaders | None,
+        subprotocols: Sequence[str],
+        max_bytes: int,
+        ping: float,
+        options: Options,
+        verify: ssl.SSLContext | str | None,
+        transport: Transport | None,
+        clock: Clock,
+        allow_http: bool,
+    ) -> None:
+        self.url = _http(url)
+        check_address(self.url, allow_http=allow_http)
+        self._headers = headers or {}
+        self._options = options
+        self._offer = SocketOffer(subprotocols=tuple(subprotocols), max_bytes=max_bytes, ping=ping)
+        self._transport = transport or Network(options, verify=verify, clock=clock)
+        self._is_own = transport is None
+        self._ask = stack([redirect(allow_http=allow_http)], self._transport)
+
+    async def close(self) -> None:
+        """Let the connections of its own transport go."""
+        if self._is_own:
+            await self._transport.close()
+
+    async def dial(self) -> Line:
+        """A WebSocket. Raises what the handshake is answered with."""
+        given = self._headers if isinstance(self._headers, Mapping) else await self._headers()
+        headers = {**self._options.headers, **{name.lower(): value for name, value in given.items()}}
+        request = Request(
+            method="GET",
+            url=self.url,
+            headers=headers,
+            connect=self._options.connect,
+            has_auth=False,
+            offer=self._offer,
+        )
+        response = await self._ask(request)
+        if response.line is None:
+            if response.is_error:
+                raise error_in(response)
+            raise InvalidResponse("The server does not speak WebSocket there.", detail=f"status {response.status}")
+        return response.line
+
+
 class WebSocketSettings(TypedDict, total=False):
     """The arguments of `WebSocketClient` but the address and the type of messages."""
 
@@ -97,20 +148,25 @@ class WebSocketClient(Generic[M]):
         random: Random = system_random,
         allow_http: bool = False,
     ) -> None:
-        self.url = _http(url)
-        check_address(self.url, allow_http=allow_http)
         self._kind = kind
         self._encode = msgspec.json.encode if format == "json" else msgspec.msgpack.encode
         self._is_text = format == "json"
-        self._headers = headers or {}
-        self._options = options or Options()
-        self._offer = SocketOffer(subprotocols=tuple(subprotocols), max_bytes=max_bytes, ping=ping)
         self._most = queue
         clock = clock or SystemClock()
-        self._transport = transport or Network(self._options, verify=verify, clock=clock)
-        self._is_own = transport is None
-        self._ask = stack([redirect(allow_http=allow_http)], self._transport)
-        self._keeper = Reconnector(self._dial, self._serve, self._on_away, clock, clock.sleep, random, _can_pass)
+        self._dialer = WebSocketDialer(
+            url,
+            headers=headers,
+            subprotocols=subprotocols,
+            max_bytes=max_bytes,
+            ping=ping,
+            options=options or Options(),
+            verify=verify,
+            transport=transport,
+            clock=clock,
+            allow_http=allow_http,
+        )
+        self.url = self._dialer.url
+        self._keeper = Reconnector(self._dialer.dial, self._serve, self._on_away, clock, clock.sleep, random, can_pass)
         self._line: Line | None = None
         self._task: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
@@ -149,8 +205,7 @@ class WebSocketClient(Generic[M]):
             await asyncio.gather(task, return_exceptions=True)
             self._end(ClientClosed())
         self._unsent.clear()
-        if self._is_own:
-            await self._transport.close()
+        await self._dialer.close()
 
     async def send(self, message: object) -> None:
         """Send a str as text, bytes as they are, anything else encoded; while there is no connection it waits for one.
@@ -211,24 +266,6 @@ class WebSocketClient(Generic[M]):
             await self._keeper.run()
         except HinterlandError as error:
             self._end(error)
-
-    async def _dial(self) -> Line:
-        given = self._headers if isinstance(self._headers, Mapping) else await self._headers()
-        headers = {**self._options.headers, **{name.lower(): value for name, value in given.items()}}
-        request = Request(
-            method="GET",
-            url=self.url,
-            headers=headers,
-            connect=self._options.connect,
-            has_auth=False,
-            offer=self._offer,
-        )
-        response = await self._ask(request)
-        if response.line is None:
-            if response.is_error:
-                raise error_in(response)
-            raise InvalidResponse("The server does not speak WebSocket there.", detail=f"status {response.status}")
-        return response.line
 
     async def _serve(self, line: Line) -> None:
         self._set(line)
@@ -295,7 +332,8 @@ def _is_planned(error: HinterlandError | None) -> bool:
     return isinstance(error, ConnectionClosed) and error.close_code == _PLANNED
 
 
-def _can_pass(error: HinterlandError) -> bool:
+def can_pass(error: HinterlandError) -> bool:
+    """Whether a connection to any server may come back after this end of it."""
     if isinstance(error, StatusError):  # of whatever server it is
         return error.status in STATUSES
     if not isinstance(error, ConnectionClosed):

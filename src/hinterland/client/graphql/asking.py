@@ -43,15 +43,17 @@ class AskedDocument:
     def __init__(
         self, document: str, variables: GraphQLVariables, operation: str, possible: Mapping[str, list[str]]
     ) -> None:
+        self.given = document
         self.document: GraphQLDocument = parsed(document)
         self.operation: GraphQLOperation = self.document.operation(operation)
         self.variables = dict(variables or {})
         self.shape = ResultShape(self.document, self.operation, self.variables, possible)
 
-    def body(self, **more: Any) -> dict[str, Any]:
+    def body(self, *, is_plain: bool = False, **more: Any) -> dict[str, Any]:
+        """The request; `is_plain`: with the document as it was given, for no cache."""
         name = {"operationName": self.operation.name} if self.operation.name else {}
         variables = {"variables": self.variables} if self.variables else {}
-        return {"query": self.document.text, **name, **variables, **more}
+        return {"query": self.given if is_plain else self.document.text, **name, **variables, **more}
 
 
 def checked_variables(variables: Mapping[str, Any]) -> dict[str, Any]:

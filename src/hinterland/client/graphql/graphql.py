@@ -12,8 +12,7 @@ import msgspec
 
 from hinterland.client.calls import Calls
 from hinterland.client.connectivity import Connectivity
-from hinterland.client.documents import decoded
-from hinterland.client.errors import ClientClosed, ConnectionLost, DeadlineExceeded, HinterlandError, NotFound
+from hinterland.client.errors import BadRequest, ClientClosed, DeadlineExceeded, HinterlandError, NotFound
 from hinterland.client.exchange import Request
 from hinterland.client.graphql.asking import (
     AskedDocument,
@@ -26,24 +25,21 @@ from hinterland.client.graphql.asking import (
 from hinterland.client.graphql.cache import GraphQLCache
 from hinterland.client.graphql.cached import FetchPolicy, plan
 from hinterland.client.graphql.queue import MutationQueue, QueuedMutation
+from hinterland.client.graphql.subscribing import GraphQLSubscriptions, Over
 from hinterland.client.payloads import (
     GRAPHQL_ACCEPT,
     OPERATION,
-    GraphQLPayload,
     check,
     converted,
-    error_of_payload,
     payload_in,
 )
-from hinterland.client.reconnecting import STEADY, WAIT_BASE, WAIT_CAP, may_pass
+from hinterland.client.reconnecting import may_pass
 from hinterland.client.session import AuthState, SignedIn, SigningIn, StateHolder
-from hinterland.kit.backoff import Random, full_jitter
+from hinterland.kit.backoff import Random
 from hinterland.kit.clock import Clock
-from hinterland.kit.event_stream import EventStreamParser
 from hinterland.kit.time_limit import within
 
 T = TypeVar("T")
-_SILENCE = 40.0  # seconds; the server sends something at least every 15
 
 
 class ClientGraphQL:
@@ -58,12 +54,12 @@ class ClientGraphQL:
         connectivity: Connectivity,
         random: Random,
     ) -> None:
-        self._connectivity = connectivity
         self.cache = cache
         self._calls = calls
         self._states = states
         self._clock = clock
-        self._random = random
+        self._subscriptions = GraphQLSubscriptions(calls, states, cache, clock, connectivity, random)
+        self._ending: asyncio.Future[None] | None = None
         self._ids = itertools.count(1)
         self.queue: MutationQueue | None = None
         self._is_closed = False
@@ -197,10 +193,17 @@ class ClientGraphQL:
         into: type[T],
         operation: str = ...,
         cursor: str = ...,
+        over: Over = ...,
     ) -> AsyncGenerator[GraphQLUpdate[T], None]: ...
     @overload
     def subscribe(
-        self, document: str, variables: GraphQLVariables = None, *, operation: str = ..., cursor: str = ...
+        self,
+        document: str,
+        variables: GraphQLVariables = None,
+        *,
+        operation: str = ...,
+        cursor: str = ...,
+        over: Over = ...,
     ) -> AsyncGenerator[GraphQLUpdate[dict[str, Any]], None]: ...
     async def subscribe(
         self,
@@ -210,45 +213,36 @@ class ClientGraphQL:
         into: Any = None,
         operation: str = "",
         cursor: str = "",
+        over: Over = "auto",
     ) -> AsyncGenerator[GraphQLUpdate[Any], None]:
         """The responses of a subscription after `cursor` ("": from now on); what they bring is in the cache too.
 
-        A stream that drops comes back behind the last response, without a gap and without a double.
+        One that is cut comes back behind the last response, without a gap and without a double. `over` "auto" is one
+        WebSocket for all subscriptions, or an event stream for each where there can be none. Raises Unauthorized when
+        another user signs in.
         """
         asked = await self._asked(document, variables, operation)
-        failures, is_offline = 0, False
-        while True:
-            began: float | None = None
-            try:
-                async with aclosing(self._stream(asked, cursor)) as payloads:
-                    async for payload in payloads:
-                        began = self._clock.monotonic() if began is None else began
-                        is_offline = False
-                        cursor = payload.cursor or cursor
-                        update = self._update(asked, payload, cursor, into)
-                        if update is not None:
-                            yield update
-                return
-            except HinterlandError as error:
-                if not may_pass(error):
-                    raise
-                self._check_open()
-                failures = 0 if began is not None and self._clock.monotonic() - began >= STEADY else failures
-                if not is_offline:
-                    is_offline = True
-                    yield GraphQLUpdate(kind="offline", cursor=cursor)
-                wait = max(full_jitter(failures, WAIT_BASE, WAIT_CAP, self._random), error.retry_after or 0.0)
-                failures += 1
-                await self._connectivity.pause(wait, "http")
+        if asked.operation.kind != "subscription":
+            raise BadRequest("the document is no subscription; call client.graphql", sent="no", operation=OPERATION)
+        async with aclosing(self._subscriptions.follow(asked, cursor, into, over)) as updates:
+            async for update in updates:
+                yield update
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the WebSocket of subscriptions is open now."""
+        return self._subscriptions.is_connected
 
     def follow(self, state: AuthState) -> None:
         """The session has another state."""
         if not isinstance(state, SigningIn):
+            self._ending = asyncio.ensure_future(self._subscriptions.on_state(state))
             self.cache.leave(state.user_id if isinstance(state, SignedIn) else None)
 
     async def close(self) -> None:
         """The client is being closed: nothing reconnects."""
         self._is_closed = True
+        await self._subscriptions.close()
         if self.queue is not None:
             await self.queue.close()
         await self.cache.close()
@@ -314,32 +308,3 @@ class ClientGraphQL:
     def _request(self, asked: AskedDocument, accept: str, **more: Any) -> Request:
         request = self._calls.request(OPERATION, body=asked.body(**more), headers={"accept": accept})
         return request.replaced(is_repeatable=asked.operation.kind == "query")
-
-    async def _stream(self, asked: AskedDocument, cursor: str) -> AsyncGenerator[GraphQLPayload, None]:
-        request = self._request(asked, "text/event-stream", extensions={"cursor": cursor})
-        response = await self._calls.perform(request.replaced(is_stream=True, retries=0, read=_SILENCE))
-        parser = EventStreamParser()
-        try:
-            assert response.stream is not None
-            async for piece in response.stream:
-                for message in parser.feed(piece):
-                    if message.event == "complete":
-                        return
-                    yield decoded(message.data.encode(), GraphQLPayload, operation=OPERATION)
-            raise ConnectionLost(detail="the stream ended", operation=OPERATION)
-        finally:
-            await response.close()
-
-    def _update(
-        self, asked: AskedDocument, payload: GraphQLPayload, cursor: str, into: Any
-    ) -> GraphQLUpdate[Any] | None:
-        if payload.errors:
-            error = error_of_payload(payload)
-            if error.code == "resync":
-                return GraphQLUpdate(kind="resync", cursor=cursor)
-            raise error
-        data = payload.data or {}
-        if payload.cursor and not any(data.values()):
-            return None  # where it begins, or a later cursor without a change
-        self.cache.write(asked.shape, data)
-        return GraphQLUpdate(kind="next", data=converted(data, into), cursor=cursor)

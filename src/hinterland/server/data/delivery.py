@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Generator, Hashable
 from typing import Any
 
 from hinterland.server.data.subscription import Subscription
@@ -64,7 +64,12 @@ class Delivery:
         return self._deliver_whole(data)
 
 
-async def in_turn(waiting: list[Awaitable[None]]) -> None:
-    """Await some sends one after the other."""
-    for each in waiting:
-        await each
+class InTurn:
+    """Some sends, which are awaited one after the other; nothing is left over where nobody awaits them."""
+
+    def __init__(self, waiting: list[Awaitable[None]]) -> None:
+        self._waiting = waiting
+
+    def __await__(self) -> Generator[Any, None, None]:
+        for each in self._waiting:
+            yield from each.__await__()

@@ -6,8 +6,9 @@ So a handshake passes hosts, origins and the boundary as every request does, and
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Generator, Sequence
 from contextlib import suppress
+from typing import Any
 
 from hinterland.kit.asgi import AsgiApp, AsgiMessage, AsgiReceive, AsgiScope, AsgiSend
 from hinterland.server.websocket import SOCKET, SocketClosed, SocketMessage
@@ -56,6 +57,17 @@ class AsgiHandshake:
             await self._send({"type": "websocket.close", "code": _POLICY})
 
 
+class Sending:
+    """A message that is sent when it is awaited; one whose reader has gone is dropped."""
+
+    def __init__(self, send: AsgiSend, message: AsgiMessage) -> None:
+        self._send = send
+        self._message = message
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return self._send(self._message).__await__()
+
+
 class AsgiWebSocket:
     """An open WebSocket of another web server."""
 
@@ -87,8 +99,8 @@ class AsgiWebSocket:
         if self._ended is not None:
             return None
         if message.is_text:
-            return self._sent({"type": "websocket.send", "text": message.data.decode()})
-        return self._sent({"type": "websocket.send", "bytes": message.data})
+            return Sending(self._sent, {"type": "websocket.send", "text": message.data.decode()})
+        return Sending(self._sent, {"type": "websocket.send", "bytes": message.data})
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """See `hinterland.server.websocket.WebSocket`."""

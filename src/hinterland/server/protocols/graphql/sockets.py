@@ -20,7 +20,7 @@ from hinterland.kit import strict_json
 from hinterland.kit.time_limit import within
 from hinterland.server.backend import Backend
 from hinterland.server.callers import caller_of
-from hinterland.server.data.delivery import END, Delivery, in_turn
+from hinterland.server.data.delivery import END, Delivery, InTurn
 from hinterland.server.operations.call import Call
 from hinterland.server.protocols.graphql.endpoint import Parameters, asked_of
 from hinterland.server.protocols.graphql.execution import RequestError, error_of
@@ -197,8 +197,9 @@ class GraphQLSocket:
         except RequestError as error:
             await self._fail(id, [formatted(each, error.code) for each in error.errors])
             return
-        self._running.pop(id, None)
-        await self._send_message("complete", id)
+        if not self._is_ended:  # else it is cut off: the client comes back, and is not to take it for complete
+            self._running.pop(id, None)
+            await self._send_message("complete", id)
 
     async def _follow(self, id: str, asked: Parameters) -> None:
         call = Call(caller=self.caller, input=None, address=self._address)
@@ -216,7 +217,7 @@ class GraphQLSocket:
             if len(events) == 1 and events[0][:1] == COMMIT:
                 delivery.keep(data, messages[0])
             waiting = [sent for message in messages if (sent := self._socket.send(message)) is not None]
-            return in_turn(waiting) if waiting else None
+            return InTurn(waiting) if waiting else None
 
         # What is sent is made once for all who ask the same with the same id.
         delivery = Delivery(followed.subscription, deliver, self._socket.send, head)

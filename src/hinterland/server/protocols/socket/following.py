@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from hinterland.contract.identity import RecordId
-from hinterland.server.data.delivery import END, Delivery, in_turn
+from hinterland.server.data.delivery import END, Delivery, InTurn
 from hinterland.server.data.subscription import Subscription
 from hinterland.server.protocols.socket.events import messages_of
 from hinterland.server.websocket import SocketMessage
@@ -104,4 +104,4 @@ class Following:
                 self._delivery.keep(data, messages[0])
             return self._send(messages[0])
         waiting = [each for message in messages if (each := self._send(message)) is not None]
-        return in_turn(waiting) if waiting else None
+        return InTurn(waiting) if waiting else None
