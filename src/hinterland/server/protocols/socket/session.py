@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Coroutine
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,7 +13,6 @@ from hinterland.contract import socket as messages
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.events import StreamQuery
 from hinterland.contract.identity import SIGNED_OUT, Principal, RecordId
-from hinterland.kit import strict_json, strict_msgpack
 from hinterland.kit.asgi import AsgiApp
 from hinterland.kit.clock import Clock
 from hinterland.server.backend import Backend
@@ -24,22 +21,17 @@ from hinterland.server.http import HttpRequest
 from hinterland.server.operations.call import Call
 from hinterland.server.operations.sync import subscribe
 from hinterland.server.protocols.socket.calls import error_of, request_of, respond, result_of
-from hinterland.server.protocols.socket.channels import ChannelRequest, JoinedChannels, Outgoing
+from hinterland.server.protocols.socket.channels import JoinedChannels, Outgoing
 from hinterland.server.protocols.socket.events import ENCODER, message_of
 from hinterland.server.protocols.socket.following import Following, Sieve
+from hinterland.server.protocols.socket.reading import AskedMessage, checked_id, converted, decoded, id_in
 from hinterland.server.websocket import SocketClosed, SocketMessage, WebSocket
 
 log = logging.getLogger("hinterland.socket")
 MOST_CALLS = 16  # at once; further messages are read when one of them is answered
 MOST_FOLLOWED = 100
-_LARGE = 16 * 1024  # bytes of a message
 _LIST = "records.list"
 _Page = dict[str, msgspec.Raw]
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
-_AskedMessage = (
-    messages.Authentication | messages.SocketCall | messages.SubscribeMessage | messages.Unsubscribe | ChannelRequest
-)
-_KINDS = "auth, ping, call, subscribe, unsubscribe, join, send, state or leave"
 
 
 class Pacer:
@@ -135,17 +127,17 @@ class SocketSession:
     async def _take(self, data: str | bytes) -> None:
         id = ""
         try:
-            asked = await _decoded(data)
+            asked = await decoded(data)
             if asked.get("type") == "ping":
                 await self._send(self._packed(msgspec.json.encode({**asked, "type": "pong"})))
                 return
             if (given := asked.get("id")) is not None:
-                id = _checked_id(given)
-            await self._act(_converted(asked))
+                id = checked_id(given)
+            await self._act(converted(asked))
         except Refusal as refusal:
-            await self._send(self._packed(error_of(id or _id_in(data), refusal)))
+            await self._send(self._packed(error_of(id or id_in(data), refusal)))
 
-    async def _act(self, asked: _AskedMessage) -> None:
+    async def _act(self, asked: AskedMessage) -> None:
         if isinstance(asked, messages.Authentication):
             await self._authenticate(asked)
         elif isinstance(asked, messages.SocketCall):
@@ -278,48 +270,3 @@ class SocketSession:
         if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, SocketClosed):
             log.error("a socket broke off", exc_info=error)
             self._begin(self._close(1011))
-
-
-class _Named(msgspec.Struct):
-    id: str = ""
-
-
-def _id_in(data: str | bytes) -> str:
-    """The id of a message that is not valid, so that its error reaches the call; "" where none can be read."""
-    try:
-        if isinstance(data, str):
-            named = msgspec.json.decode(_SURROGATE.sub("?", data), type=_Named)
-        else:
-            named = msgspec.msgpack.decode(data, type=_Named)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        return ""
-    return named.id if len(named.id) <= messages.MAX_ID else ""
-
-
-async def _decoded(data: str | bytes) -> dict[str, Any]:
-    """A message as an object; a large one is read in a thread. Raises `invalid_body`."""
-    if isinstance(data, str):
-        decode = partial(strict_json.decode, data.encode())
-    else:
-        decode = partial(strict_msgpack.decode, data)
-    try:
-        value = await asyncio.to_thread(decode) if len(data) > _LARGE else decode()
-    except strict_json.StrictJsonError as error:
-        raise Refusal("invalid_body", f"message: {error}") from None
-    if not isinstance(value, dict):
-        raise Refusal("invalid_body", f"a message must be an object with the type {_KINDS}")
-    return value
-
-
-def _converted(asked: dict[str, Any]) -> _AskedMessage:
-    try:
-        converted: _AskedMessage = msgspec.convert(asked, _AskedMessage)
-        return converted
-    except msgspec.ValidationError as error:
-        raise invalid({"message": [f"{error}; a message has the type {_KINDS}"]}) from None
-
-
-def _checked_id(given: object) -> str:
-    if not isinstance(given, str) or not 1 <= len(given) <= messages.MAX_ID:
-        raise invalid({"id": [f"must be a text of 1 to {messages.MAX_ID} characters"]})
-    return given
