@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.support.command import hinterland, reported
@@ -93,8 +94,9 @@ def test_half_a_request_is_cut_off(server_process: Serve, app: Path) -> None:
 def test_what_the_greeting_tells_can_be_typed(server_process: Serve, app: Path, tmp_path: Path) -> None:
     """The greeting's commands do their work as they are printed, in a shell that finds no program of ours by a name."""
     server = server_process(app, data=tmp_path / "my data")
-    reported_of = dict(re.findall(r"^  (try|administer) +(.+)$", server.log, re.MULTILINE))
+    reported_of = dict(re.findall(r"^  (graphql|try|administer) +(.+)$", server.log, re.MULTILINE))
     assert reported_of["try"] == f"curl {server.url}/openapi.json"
+    assert httpx2.get(reported_of["graphql"], headers={"accept": "text/html"}).status_code == 200  # GraphiQL
     env = {"PATH": "/usr/bin:/bin", "HINTERLAND_ADMIN_PASSWORD": "a long one to remember"}
     done = subprocess.run(
         ["/bin/sh", "-c", reported_of["administer"]], env=env, capture_output=True, text=True, check=False

@@ -10,6 +10,7 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -236,6 +237,7 @@ def _greet(backend: Backend, listener: socket.socket, serving: Serving) -> None:
         *([("workers", str(serving.workers))] if serving.workers > 1 else []),
         ("data", f"{place} ({backend.storage.durability()})"),
         ("collections", ", ".join(backend.catalogue.entries)),
+        *([("graphql", f"{url}/graphql")] if find_spec("graphql") is not None else []),
         ("try", shlex.join(["curl", f"{url}/openapi.json"])),
         ("administer", command("admin", "create", "you@example.org", *where) + needed),
         ("stop", "Ctrl+C"),

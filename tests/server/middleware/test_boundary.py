@@ -16,6 +16,7 @@ from hinterland.server.http import LIMIT, Disconnected
 from hinterland.server.middleware.boundary import Boundary
 from hinterland.server.storage.sqlite import SqliteStorage
 from tests.server.api import Api, problem, serving
+from tests.server.protocols.asgi import Socket
 
 SECRET = "SELECT password FROM users -- /srv/app.py"
 
@@ -48,6 +49,22 @@ async def test_a_mistake_tells_nothing(caplog: pytest.LogCaptureFixture) -> None
     assert "ValueError" not in answer.text
     assert body["request_id"] in caplog.text
     assert SECRET in caplog.text
+
+
+async def test_refused_websockets_are_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The log says why a WebSocket is refused, without its query: a browser shows that to no page and in no console. It
+    has sixty such lines a minute at most."""
+    async with serving(SqliteStorage(tmp_path)) as api:
+        socket = Socket(api.server, "/ws", ("ticket", "secret"))
+        await socket.task
+        assert socket.answer is not None
+        assert socket.answer.status == 404
+        line = "WebSocket '/ws' refused (404): there is no WebSocket at '/ws'; connect a WebSocket to /v1/socket"
+        assert line in caplog.text
+        assert "secret" not in caplog.text
+        for _ in range(70):
+            await Socket(api.server, "/ws").task
+        assert len(caplog.records) <= 2 * 60  # of two minutes, where one begins meanwhile
 
 
 async def test_a_refusal_is_no_mistake(caplog: pytest.LogCaptureFixture) -> None:

@@ -15,9 +15,11 @@ from collections.abc import Callable
 from hinterland.contract.errors import Refusal
 from hinterland.contract.operations import OPERATIONS
 from hinterland.kit.asgi import AsgiApp, AsgiMessage, AsgiReceive, AsgiScope, AsgiSend
+from hinterland.kit.log_limit import LimitedLog
 from hinterland.server.http import LIMIT, REFUSED, Disconnected, HttpAnswer, TimeLimiter, problem_answer, send_answer
 from hinterland.server.middleware.paths import routed
 from hinterland.server.storage.failures import Unreachable
+from hinterland.server.websocket import SOCKET
 
 log = logging.getLogger("hinterland.requests")
 _VARY = (b"vary", b"Origin")  # for every caller: a cache must not give one origin's answer to another
@@ -40,6 +42,7 @@ class Boundary:
         self.app = app
         self.seconds = seconds
         self._limits = _Limits(seconds)
+        self._log = LimitedLog(log, LOG_LINES)  # anybody can be refused, as often as they like
 
     async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         """Serve one request."""
@@ -83,6 +86,8 @@ class Boundary:
             reason = ": " + " ".join((str(_root(error)) or type(_root(error)).__name__).split()) if is_brief else ""
             where = (scope["method"], scope["path"], request_id, reason)
             log.error("%s %.200r failed, request %s%s", *where, exc_info=None if is_brief else error)
+        elif SOCKET in scope and REFUSED not in scope:  # browsers hide the response from their page and console
+            self._log.warning("WebSocket %.200r refused (%s): %s", scope["path"], refusal.status, refusal.message)
         if not send.is_started:
             answer: HttpAnswer = problem_answer(refusal, request_id)
             await send_answer(scope, send, answer)

@@ -106,6 +106,7 @@ class AsgiWebSocket:
         """See `hinterland.server.websocket.WebSocket`."""
         if self._ended is None:
             self._ended = SocketClosed(code, reason)
+            reason = reason.encode()[:123].decode(errors="ignore")  # what a close frame has room for
             await self._sent({"type": "websocket.close", "code": code, "reason": reason})
 
     async def _sent(self, message: AsgiMessage) -> None:

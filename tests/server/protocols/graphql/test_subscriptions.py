@@ -192,6 +192,47 @@ async def test_close_codes(server: Server, messages: list[Any], code: int) -> No
     assert (await socket.end())[0] == code
 
 
+@pytest.mark.parametrize(
+    ("name", "messages", "reason"),
+    [
+        (NEW, ["hello"], "Invalid message: send a JSON object with type, and a text as id"),
+        (
+            NEW,
+            [{"type": "start", "id": "1"}],
+            "start is of the subprotocol graphql-ws; offer that one, or send subscribe",
+        ),
+        (
+            OLD,
+            [{"type": "subscribe", "id": "1"}],
+            "subscribe is of the subprotocol graphql-transport-ws; offer that one",
+        ),
+        (NEW, [{"type": "what"}], "unknown type 'what'; send subscribe or complete"),
+        (NEW, [{"type": "connection_init"}, {"type": "subscribe", "payload": {}}], "subscribe needs an id"),
+        (NEW, [{"type": "subscribe", "id": "1", "payload": {}}], "Unauthorized: send connection_init first"),
+        (NEW, [{"type": "connection_init", "payload": {"token": "no"}}], "Forbidden: the access token is not valid"),
+    ],
+)
+async def test_close_reasons(server: Server, name: str, messages: list[Any], reason: str) -> None:
+    """The reason of a close frame says what to send: of a client for the other subprotocol, which one it speaks."""
+    socket = Socket(server, "/graphql", subprotocol=name)
+    for message in messages:
+        socket.send(message)
+    given = (await socket.end())[1]
+    assert reason in given
+    assert len(given.encode()) <= 123
+
+
+@pytest.mark.parametrize("place", ["authorization", "Authorization", "token", "access_token", "authToken", "headers"])
+async def test_places_of_a_token(server: Server, place: str) -> None:
+    """A token is found where the tutorials of the clients put it, with and without `Bearer`."""
+    token = await signed_up(server, "ada")
+    for given in (token, f"Bearer {token}"):
+        payload = {"headers": {"Authorization": given}} if place == "headers" else {place: given}
+        socket = await opened(server, **payload)
+        begin(socket, query="{ me { name } }")
+        assert (await socket.next())["payload"]["data"] == {"me": {"name": "ada"}}
+
+
 async def test_id_in_use(server: Server) -> None:
     """Two operations have different ids."""
     socket = await opened(server)
@@ -211,11 +252,12 @@ async def test_client_that_is_silent(server: Server, clock: ManualClock) -> None
 
 async def test_handshake_without_a_subprotocol(server: Server) -> None:
     """A WebSocket that speaks neither subprotocol is refused with what to send."""
-    socket = Socket(server, "/graphql")
-    await socket.task
-    assert socket.answer is not None
-    assert socket.answer.status == 400
-    assert NEW in socket.answer.json["message"]
+    for name, offered in (("", "none"), ("json", "json")):
+        socket = Socket(server, "/graphql", subprotocol=name)
+        await socket.task
+        assert socket.answer is not None
+        assert socket.answer.status == 400
+        assert socket.answer.json["message"] == f"the subprotocol is '{offered}'; offer {NEW} or {OLD}"
 
 
 @pytest.mark.parametrize(

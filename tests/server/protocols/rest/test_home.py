@@ -25,6 +25,7 @@ async def test_a_page_for_people(api: Api) -> None:
     links = re.findall('<a href="([^"]+)"', answer.text)
     assert "openapi.json" in links
     assert "v1/records/things" in links
+    assert all(text in answer.text for text in ("GraphQL", "v1/socket"))
     assert "v1/records/notes" not in links  # it would lead to a refusal
     assert "v1/records/notes" in answer.text
     assert "closed" not in answer.text  # which nobody but administrators may use
@@ -41,6 +42,8 @@ async def test_json_for_programs(api: Api) -> None:
         assert answer.headers["content-type"] == "application/json; charset=utf-8"
         assert answer.json()["name"] == "tests"
         assert answer.json()["collections"]["things"] == "v1/records/things"
+        assert answer.json()["graphql"] == "graphql"
+        assert (answer.json()["socket"], answer.json()["events"]) == ("v1/socket", "v1/events")
         assert "closed" not in answer.json()["collections"]
 
 

@@ -87,8 +87,8 @@ class GraphQLEndpoint:
 
         chosen = next((name for name in handshake.subprotocols if name in SUBPROTOCOLS), "")
         if not chosen:
-            message = f"send Sec-WebSocket-Protocol: {' or '.join(SUBPROTOCOLS)}"
-            raise Refusal("invalid_request", message)
+            offered = ", ".join(handshake.subprotocols)[:64] or "none"
+            raise Refusal("invalid_request", f"the subprotocol is {offered!a}; offer {' or '.join(SUBPROTOCOLS)}")
         settings = self._backend.settings
         if LIMIT in request.scope:
             request.scope[LIMIT].lift()
@@ -156,7 +156,10 @@ class GraphQLEndpoint:
         return setting if setting is not None else self._is_developed and not _is_forwarded(request)
 
     async def _from_body(self, request: HttpRequest) -> Parameters:
-        value, _ = await request.json_object(self._backend.settings.max_body_bytes)
+        value, _ = await request.json_value(self._backend.settings.max_body_bytes)
+        if not isinstance(value, dict):
+            message = "the body must be one JSON object with a query; send several requests one by one, not as an array"
+            raise Refusal("invalid_body", message)
         asked, key = asked_of(value), idempotency_key(request)
         if key and asked.key not in ("", key):
             raise Refusal(

@@ -31,7 +31,7 @@ from hinterland.server.websocket import SocketClosed, SocketMessage, WebSocket
 log = logging.getLogger("hinterland.graphql")
 INIT_SECONDS = 10.0
 MOST_OPERATIONS = 100  # of one connection at once
-_TOKENS = ("authorization", "Authorization", "token", "access_token")
+_TOKENS = ("authorization", "Authorization", "token", "access_token", "authToken")
 _decode, _encode = strict_json.decode, msgspec.json.encode
 
 
@@ -116,7 +116,7 @@ class GraphQLSocket:
             if not isinstance(id, str) or not isinstance(payload, dict):
                 raise TypeError
         except (strict_json.StrictJsonError, AttributeError, TypeError):
-            await self._socket.close(4400, "Invalid message received")
+            await self._socket.close(4400, "Invalid message: send a JSON object with type, and a text as id")
             return
         if kind == "connection_init":
             await self._introduce(payload)
@@ -127,14 +127,23 @@ class GraphQLSocket:
         elif kind == "connection_terminate" and self._is_old:
             await self._socket.close(1000)
         elif kind == self._words.begin and not self._is_open:
-            await self._socket.close(4401, "Unauthorized")
+            await self._socket.close(4401, "Unauthorized: send connection_init first")
         elif kind == self._words.begin and id:
             await self._begin(id, payload)
         elif kind == self._words.end and id:
             if (task := self._running.get(id)) is not None:
                 task.cancel()
         else:
-            await self._socket.close(4400, "Invalid message received")
+            await self._socket.close(4400, f"Invalid message: {self._reason(kind)}")
+
+    def _reason(self, kind: object) -> str:
+        """Why a message is not taken, in the 123 bytes that a close frame has."""
+        if kind in (self._words.begin, self._words.end):
+            return f"{kind} needs an id"
+        other = next((name for name, words in SUBPROTOCOLS.items() if kind in words[:2]), "")
+        if other:
+            return f"{kind} is of the subprotocol {other}; offer that one, or send {self._words.begin}"
+        return f"unknown type {str(kind)[:32]!a}; send {self._words.begin} or {self._words.end}"
 
     async def _introduce(self, payload: Mapping[str, Any]) -> None:
         if self._is_open:
@@ -152,7 +161,7 @@ class GraphQLSocket:
         except Refusal as refusal:
             if self._is_old:
                 await self._send_message("connection_error", payload={"message": refusal.message})
-            await self._socket.close(4403, "Forbidden")
+            await self._socket.close(4403, f"Forbidden: {refusal.message}")
             return
         self._is_open = True
         await self._send_message("connection_ack")

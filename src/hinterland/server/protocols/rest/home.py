@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64encode
+from importlib.util import find_spec
 from string import Template
 
+from hinterland.contract.errors import Refusal
 from hinterland.server.backend import Backend
 from hinterland.server.data.admission import is_closed
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.http import NO_STORE, Headers, HttpAnswer, HttpRequest, accepts_html, json_answer
+from hinterland.server.websocket import SOCKET
 
 _STYLE = """
 :root { color-scheme: light dark; --paper: #f7f6f1; --card: #fff; --ink: #17242b; --soft: #55646c; --line: #dfe0da;
@@ -53,6 +56,7 @@ _PAGE = Template("""<!doctype html>
 <h2>Where to go</h2>
 <ul>
 <li><a href="openapi.json">The API<span>Every path with its fields and errors, as OpenAPI 3.1</span></a></li>
+$graphql<li><div>WebSocket<span>v1/socket: calls, live events and channels on one connection</span></div></li>
 <li><a href="readyz">Ready<span>Whether the database answers</span></a></li>
 <li><a href="health">Health<span>Whether the process lives</span></a></li>
 </ul>
@@ -63,6 +67,7 @@ $collections
 </main>
 </html>
 """)
+_GRAPHQL = "<li><div>GraphQL<span>graphql: queries, mutations and subscriptions</span></div></li>"
 _HASH = b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _VARY = (b"vary", b"Accept")
 _OF_PAGE: Headers = [
@@ -80,11 +85,14 @@ _OF_PAGE: Headers = [
 async def home(backend: Backend, request: HttpRequest) -> HttpAnswer:
     """A page where the caller accepts HTML by name, as browsers do; JSON else. Collections that nobody but
     administrators may use are not on it."""
+    if SOCKET in request.scope:
+        raise Refusal("not_found", "there is no WebSocket at '/'; connect to /v1/socket or /graphql")
     catalogue = backend.catalogue
     entries = [each for each in catalogue.entries.values() if not each.collection.parent and catalogue.is_used(each)]
     if accepts_html(request):
         return HttpAnswer(200, _OF_PAGE, _page(backend.app.name, entries).encode())
     here = {"name": backend.app.name, "openapi": "openapi.json", "ready": "readyz", "health": "health"}
+    here |= {"events": "v1/events", "socket": "v1/socket", **({"graphql": "graphql"} if _has_graphql() else {})}
     places = {entry.name: _place(entry) for entry in entries}
     return json_answer({**here, "collections": places}, headers=[_VARY])
 
@@ -93,7 +101,12 @@ def _page(name: str, entries: list[Entry]) -> str:
     from html import escape  # with a table of all entities, which only this page needs
 
     items = [f"<li>{_item(entry)}</li>" for entry in entries]
-    return _PAGE.substitute(name=escape(name), style=_STYLE, collections="\n".join(items))
+    graphql = f"{_GRAPHQL}\n" if _has_graphql() else ""
+    return _PAGE.substitute(name=escape(name), style=_STYLE, graphql=graphql, collections="\n".join(items))
+
+
+def _has_graphql() -> bool:
+    return find_spec("graphql") is not None
 
 
 def _item(entry: Entry) -> str:

@@ -17,9 +17,11 @@ from hinterland.server.http import LIMIT, Codec, HttpAnswer, HttpRequest, PageSo
 from hinterland.server.operations.table import HANDLERS
 from hinterland.server.protocols.rest.bulk import BULK, OF_BULK
 from hinterland.server.protocols.rest.documents import DOCUMENTS
+from hinterland.server.protocols.rest.foreign_paths import place_here
 from hinterland.server.protocols.rest.records import ACCEPT_PATCH, OF_AGGREGATE, OF_COLLECTION, OF_RECORD, RECORDS
 from hinterland.server.protocols.rest.tutorial_lists import TUTORIAL_RECORDS
 from hinterland.server.protocols.rest.typed import TypedCodec
+from hinterland.server.websocket import SOCKET
 
 _RESERVED = frozenset({"v1", "api", "auth", "health", "healthz", "readyz", "metrics", "graphql", "favicon"})
 AGGREGATE = f"/{AGGREGATES}"
@@ -174,7 +176,8 @@ class Otherwise:
         if scope["type"] != "http":
             return
         answer = None
-        if self.page is not None and first_segment(scope["path"]) not in self.taken:
+        is_page = self.page is not None and SOCKET not in scope and first_segment(scope["path"]) not in self.taken
+        if self.page is not None and is_page:
             answer = await self.page.answer(HttpRequest(scope, receive))
         if answer is None:
             raise _no_such_path(scope)
@@ -185,6 +188,13 @@ class Otherwise:
 
 def _no_such_path(scope: AsgiScope) -> Refusal:
     path = scope["path"][:100]
+    place = ascii(place_here(path.rstrip("/")))[1:-1]
+    if SOCKET in scope:
+        return Refusal(
+            "not_found", f"there is no WebSocket at {path!a}; {place or 'connect to /v1/socket or /graphql'}"
+        )
+    if place:
+        return Refusal("not_found", f"no such path: {path!a}; {place}")
     if path.endswith("/") and path.strip("/"):
         return Refusal("not_found", f"no such path: {path!a}; paths have no slash at their end: {path.rstrip('/')!a}")
     if path.startswith(FUNCTIONS):
