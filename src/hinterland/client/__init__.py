@@ -57,9 +57,8 @@ if TYPE_CHECKING:
     from hinterland.client.session import SignedIn as SignedIn
     from hinterland.client.session import SignedOut as SignedOut
     from hinterland.client.session import SigningIn as SigningIn
-    from hinterland.client.socket.channels import ChannelNote as ChannelNote
-    from hinterland.client.socket.channels import ChannelRoom as ChannelRoom
-    from hinterland.client.socket.channels import PresentMember as PresentMember
+    from hinterland.client.socket.channels import ChannelEvent as ChannelEvent
+    from hinterland.client.socket.channels import JoinedChannel as JoinedChannel
     from hinterland.client.socket.socket import ClientSocket as ClientSocket
     from hinterland.client.vault.file import FileVault as FileVault
     from hinterland.client.vault.memory import MemoryVault as MemoryVault
@@ -69,6 +68,7 @@ if TYPE_CHECKING:
     from hinterland.contract.errors import Problem as Problem
     from hinterland.contract.events import ChangeEvent as ChangeEvent
     from hinterland.contract.identity import RecordId as RecordId
+    from hinterland.contract.socket import ChannelMember as ChannelMember
     from hinterland.contract.sync import Lost as Lost
     from hinterland.kit.clock import Clock as Clock
 else:  # the type checker knows the names above and no others
@@ -108,7 +108,7 @@ else:  # the type checker knows the names above and no others
             "hinterland.client.options": ("Options",),
             "hinterland.client.repository": ("RecordBody", "Iteration", "Page", "RemoteRepository", "Repository"),
             "hinterland.client.session": ("AuthState", "SignedIn", "SignedOut", "SigningIn"),
-            "hinterland.client.socket.channels": ("ChannelNote", "ChannelRoom", "PresentMember"),
+            "hinterland.client.socket.channels": ("ChannelEvent", "JoinedChannel"),
             "hinterland.client.socket.socket": ("ClientSocket",),
             "hinterland.client.vault.file": ("FileVault",),
             "hinterland.client.vault.memory": ("MemoryVault",),
@@ -118,6 +118,7 @@ else:  # the type checker knows the names above and no others
             "hinterland.contract.errors": ("Problem",),
             "hinterland.contract.events": ("ChangeEvent",),
             "hinterland.contract.identity": ("RecordId",),
+            "hinterland.contract.socket": ("ChannelMember",),
             "hinterland.contract.sync": ("Lost",),
             "hinterland.kit.clock": ("Clock",),
         },

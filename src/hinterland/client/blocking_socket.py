@@ -8,10 +8,11 @@ from typing import Any, Generic, Self, TypeVar, Unpack, overload
 
 from hinterland.client.blocking_thread import BlockingRepository, LoopThread
 from hinterland.client.events import Event
-from hinterland.client.socket.channels import ChannelNote, ChannelRoom, PresentMember
+from hinterland.client.socket.channels import ChannelEvent, JoinedChannel
 from hinterland.client.socket.socket import ClientSocket
 from hinterland.client.websocket import WebSocketClient, WebSocketSettings
 from hinterland.contract.operations import Method
+from hinterland.contract.socket import ChannelMember
 
 T = TypeVar("T")
 M = TypeVar("M")
@@ -67,42 +68,48 @@ class BlockingSocket:
         """A page of a collection, and then what happens, with the arguments of `ClientSocket.subscribe`."""
         return self._thread.iterate(self._socket.subscribe(collections, **words))
 
-    def join(self, channel: str, *, state: Any = None, history: int | None = None) -> BlockingRoom:
+    def join(self, channel: str, *, state: Any = None, history: int | None = None) -> BlockingChannel:
         """Join a channel."""
         joined = self._socket.join(channel, state=state, history=history)
-        return BlockingRoom(self._thread, self._thread.run(joined))
+        return BlockingChannel(self._thread, self._thread.run(joined))
 
 
-class BlockingRoom:
-    """A channel that is joined; see `hinterland.client.ChannelRoom`."""
+class BlockingChannel:
+    """A channel that is joined; see `hinterland.client.JoinedChannel`."""
 
-    def __init__(self, thread: LoopThread, room: ChannelRoom) -> None:
+    def __init__(self, thread: LoopThread, channel: JoinedChannel) -> None:
         self._thread = thread
-        self._room = room
+        self._channel = channel
 
     @property
-    def members(self) -> dict[str, PresentMember]:
+    def name(self) -> str:
+        """Its name."""
+        return self._channel.name
+
+    @property
+    def member(self) -> str:
+        """The name of this join; "" while there is no connection."""
+        return self._channel.member
+
+    @property
+    def members(self) -> list[ChannelMember]:
         """Those who are there."""
-        return self._room.members
+        return self._channel.members
 
     def send(self, event: str, data: Any = None, *, keep: bool = True) -> int:
         """Send a message to the other members. Its number; 0: it is not kept."""
-        return self._thread.run(self._room.send(event, data, keep=keep))
+        return self._thread.run(self._channel.send(event, data, keep=keep))
 
-    def notify(self, event: str, data: Any = None) -> None:
-        """Send a message that is for those who are there now."""
-        self._thread.run(self._room.notify(event, data))
-
-    def change(self, state: Any) -> None:
+    def change_state(self, state: Any) -> None:
         """Change what the others see of this member."""
-        self._thread.run(self._room.change(state))
+        self._thread.run(self._channel.change_state(state))
 
     def leave(self) -> None:
         """Leave the channel."""
-        self._thread.run(self._room.leave())
+        self._thread.run(self._channel.leave())
 
-    def __iter__(self) -> Iterator[ChannelNote]:
-        return self._thread.iterate(self._room)
+    def __iter__(self) -> Iterator[ChannelEvent]:
+        return self._thread.iterate(self._channel)
 
 
 class BlockingWebSocketClient(Generic[M]):

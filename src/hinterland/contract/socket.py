@@ -174,7 +174,7 @@ class ChannelMember(msgspec.Struct, frozen=True, kw_only=True):
     channel shows (null: signed out), `state` is its own."""
 
     member: str
-    user: Any
+    user: dict[str, Any] | None
     state: Any
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from hinterland.client.client import Client
 from hinterland.client.errors import Conflict, Forbidden, Unauthorized
-from hinterland.client.socket.channels import ChannelNote, ChannelRoom
+from hinterland.client.socket.channels import ChannelEvent, JoinedChannel
 from hinterland.contract.channels import Channel
 from hinterland.contract.fields import Reference, Text
 from hinterland.contract.records import EVERYBODY, Collection
@@ -38,7 +38,7 @@ class Person:
         self.client = client
         self.network = network
 
-    async def join(self, channel: str = "room/1", **words: Any) -> ChannelRoom:
+    async def join(self, channel: str = "room/1", **words: Any) -> JoinedChannel:
         """Join a channel."""
         return await asyncio.wait_for(self.client.socket.join(channel, **words), 20)
 
@@ -58,13 +58,13 @@ async def person(backend: TestBackend, name: str) -> Person:
     return Person(client, network)
 
 
-async def next_message(room: ChannelRoom) -> ChannelNote:
+async def next_message(room: JoinedChannel) -> ChannelEvent:
     """The next message."""
-    note: ChannelNote = await next_of(room)
-    return note if note.kind == "message" else await next_message(room)
+    event: ChannelEvent = await next_of(room)
+    return event if event.kind == "message" else await next_message(room)
 
 
-async def until_left(room: ChannelRoom, count: int) -> None:
+async def until_left(room: JoinedChannel, count: int) -> None:
     """Read until so many are there."""
     while len(room.members) != count:
         await next_of(room)
@@ -76,22 +76,23 @@ async def test_messages_and_presence(backend: TestBackend) -> None:
     first = await ada.join(state={"mood": "good"})
     second = await bob.join()
     await until_left(first, 2)
-    assert {member.user["name"]: member.state for member in second.members.values() if member.user} == {
+    assert {member.user["name"]: member.state for member in second.members if member.user} == {
         "ada": {"mood": "good"},
         "bob": None,
     }
     assert await first.send("said", {"text": "Hi"}) == 1
-    await first.notify("typing")
+    assert await first.send("typing", keep=False) == 0
     said, typing = await next_message(second), await next_message(second)
     assert (said.event, said.data, said.seq, said.user and said.user["name"]) == ("said", {"text": "Hi"}, 1, "ada")
     assert (typing.event, typing.seq) == ("typing", 0)
-    await first.change({"mood": "better"})
-    while not (note := await next_of(second)).changed:
+    await first.change_state({"mood": "better"})
+    while not (event := await next_of(second)).changed:
         pass
-    assert note.changed[0].state == {"mood": "better"}
+    better = {"mood": "better"}
+    assert [event.changed[0].state, *(each.state for each in first.members)] == [better, better, None]
     await first.leave()
     await until_left(second, 1)
-    assert [note async for note in first if note.kind == "message"] == []
+    assert [event async for event in first if event.kind == "message"] == []
 
 
 async def test_a_late_one_gets_the_history(backend: TestBackend) -> None:
@@ -117,16 +118,17 @@ async def test_a_cut_is_bridged(backend: TestBackend) -> None:
     while (await next_of(reader)).kind != "offline":
         pass
     await sender.send("said", "2")
+    assert await reader.send("typing", keep=False) == 0
     waiting = asyncio.create_task(reader.send("said", "late"))
     bob.network.is_down = False
     assert [(await next_message(reader)).data] == ["2"]
     await asyncio.wait_for(waiting, 20)
     assert [(await next_message(sender)).data for _ in range(2)] == ["own", "late"]
-    assert reader.members[reader.member].state == "here"
+    assert {each.member: each.state for each in reader.members}[reader.member] == "here"
 
 
 async def test_rules(backend: TestBackend) -> None:
-    """Who may not join is refused; a right that ends, and a log-out, end the room."""
+    """Who may not join is refused; a right that ends, and a log-out, end the join."""
     ada = await person(backend, "ada")
     with pytest.raises(Forbidden):
         await ada.join("club/1")

@@ -76,11 +76,11 @@ def test_without_an_event_loop(tmp_path: Path) -> None:
         assert [item["text"] for item in next(events).items] == ["one"]
         assert next(events).kind == "ready"
         room = client.socket.join("room/1", state="here")
-        room.change("there")
-        room.notify("typing")
+        room.change_state("there")
+        assert room.send("typing", keep=False) == 0
         assert room.send("said", "Hi") == 1
         assert next(iter(room)).kind == "joined"
-        assert [member.state for member in room.members.values()] == ["here"]
+        assert [(entry.member, entry.state) for entry in room.members] == [(room.member, "there")]
         room.leave()
         known = [client.socket.is_connected]
         client.socket.disconnect()

@@ -31,7 +31,7 @@ from hinterland.client.places import checked_collection
 from hinterland.client.reconnecting import Reconnector, may_pass
 from hinterland.client.repository import RemoteRepository, asked
 from hinterland.client.session import AuthState, SignedIn
-from hinterland.client.socket.channels import ChannelRoom, ChannelRooms
+from hinterland.client.socket.channels import JoinedChannel, KeptChannels
 from hinterland.client.socket.following import FollowedList
 from hinterland.client.socket.messages import arrival_of, message_of, response_of
 from hinterland.client.tokens import TokenKeeper
@@ -74,7 +74,7 @@ class ClientSocket:
         self._waiting = 0
         self._pending: dict[str, asyncio.Future[Response]] = {}
         self._followed: dict[int, FollowedList] = {}
-        self._rooms = ChannelRooms(self._tell_now, self.connect, lambda: f"k{next(self._ids)}")
+        self._channels = KeptChannels(self._tell_now, self.connect, lambda: f"k{next(self._ids)}")
         self._work: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._ended: HinterlandError | None = None
@@ -225,15 +225,16 @@ class ClientSocket:
             if followed.id and self._line is not None:
                 self._later(self._tell(self._line, followed.leave()))
 
-    async def join(self, channel: str, *, state: Any = None, history: int | None = None) -> ChannelRoom:
+    async def join(self, channel: str, *, state: Any = None, history: int | None = None) -> JoinedChannel:
         """Join a channel, whose members see `state` of this one; `history` limits the messages that come first.
 
-        The room lasts over cuts, and is joined again after each. Raises Forbidden, NotFound, Conflict (it is joined
+        It lasts over cuts, and is joined again after each. Raises Forbidden, NotFound, Conflict (it is joined
         already).
         """
         self._start()
         user = _user_of(self._tokens.state)
-        return await self._rooms.join(channel, state, history, user, is_connected=self._line is not None)
+        is_connected = self._line is not None
+        return JoinedChannel(await self._channels.join(channel, state, history, user, is_connected=is_connected))
 
     async def _tell_now(self, message: str) -> None:
         if self._line is not None:
@@ -288,7 +289,7 @@ class ClientSocket:
         self._set(line)
         for followed in [*self._followed.values()]:
             await self._tell(line, followed.begin(f"s{next(self._ids)}"))
-        await self._rooms.join_again()
+        await self._channels.join_again()
         while True:
             self._take(await line.receive())
 
@@ -300,7 +301,7 @@ class ClientSocket:
             return
         followed = next((each for each in self._followed.values() if each.id == arrival.id), None)
         if followed is None or not arrival.id:
-            work = self._rooms.take(arrival, message)
+            work = self._channels.take(arrival, message)
             if work is not None:
                 self._later(work)
             return
@@ -321,14 +322,14 @@ class ClientSocket:
                 answer.set_exception(ConnectionLost(detail=str(error)))
         for followed in self._followed.values():
             followed.away(error)
-        self._rooms.away(error)
+        self._channels.away(error)
 
     def _end(self, error: HinterlandError) -> None:
         self._ended = error
         self._on_away(error)
         for followed in [*self._followed.values()]:
             followed.fail(error)
-        self._rooms.end(error)
+        self._channels.end(error)
 
     def _set(self, line: Line | None) -> None:
         self._line = line
@@ -348,7 +349,7 @@ class ClientSocket:
         for followed in [*self._followed.values()]:
             if followed.user not in ("", user):
                 followed.fail(error)
-        self._rooms.end(error, lambda former: former not in ("", user))
+        self._channels.end(error, lambda former: former not in ("", user))
         line = self._line
         if line is not None and user != self._user:
             self._set(None)

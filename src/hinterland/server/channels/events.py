@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import msgspec
 
 from hinterland.contract.socket import ChannelMember, ChannelMessage, Presence
 
-ChannelEventKind = Literal["message", "joined", "changed", "left"]
+RelayedKind = Literal["message", "joined", "changed", "left"]
 _encode = msgspec.json.encode
 
 
-class ChannelEvent(NamedTuple):
+class RelayedEvent(NamedTuple):
     """Something that happens in a channel, by a `member`. `body` is JSON: of a message what members are sent, but for
     its number; of who joined or changed the entry of the member.
 
@@ -21,7 +21,7 @@ class ChannelEvent(NamedTuple):
     ("": of nobody), and deleted at `until` (seconds since 1970).
     """
 
-    kind: ChannelEventKind
+    kind: RelayedKind
     channel: str
     member: str
     body: str = ""
@@ -41,7 +41,7 @@ class PlacedEvents(NamedTuple):
     them come after (0: not known)."""
 
     first: int
-    events: list[ChannelEvent]
+    events: list[RelayedEvent]
     revision: int = 0
 
 
@@ -58,7 +58,7 @@ def numbered(body: str, seq: int) -> str:
 
 def member_entry(member: str, user: str, state: str) -> str:
     """The entry of a member; `user` and `state` are JSON."""
-    return _encode(ChannelMember(member=member, user=_raw(user), state=_raw(state))).decode()
+    return _encode(ChannelMember(member=member, user=cast("Any", _raw(user)), state=_raw(state))).decode()
 
 
 def presence_text(channel: str, joined: Iterable[str], changed: Iterable[str], left: Iterable[str]) -> bytes:

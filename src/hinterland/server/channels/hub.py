@@ -16,8 +16,8 @@ from hinterland.kit.clock import Clock
 from hinterland.server.channels import relay
 from hinterland.server.channels.declared import ChannelBook, NamedChannel
 from hinterland.server.channels.events import (
-    ChannelEvent,
     PlacedEvents,
+    RelayedEvent,
     member_entry,
     message_body,
 )
@@ -132,7 +132,7 @@ class ChannelHub:
         declared = channel.rules.declared
         kept = declared.history if keep else 0
         until = now + declared.history_days * _DAY if kept else 0.0
-        sent = ChannelEvent("message", channel.name, member, body, kept, account if kept else "", until)
+        sent = RelayedEvent("message", channel.name, member, body, kept, account if kept else "", until)
         return (await self._relay.submit(sent)).seq
 
     async def change(self, seat: Seat, state: object) -> None:
@@ -140,7 +140,7 @@ class ChannelHub:
         seat.state = self._checked_state(state)
         if seat.channel.rules.declared.presence:
             entry = member_entry(seat.member, seat.user, seat.state)
-            await self._relay.submit(ChannelEvent("changed", seat.channel.name, seat.member, entry))
+            await self._relay.submit(RelayedEvent("changed", seat.channel.name, seat.member, entry))
 
     def leave(self, seat: Seat) -> None:
         """Leave a channel; nothing more is delivered to the seat."""
@@ -151,7 +151,7 @@ class ChannelHub:
         self._rights.remove(seat)
         self._rooms.leave(seat)
         if seat.is_announced:
-            self._relay.submit(ChannelEvent("left", seat.channel.name, seat.member)).add_done_callback(_ignored)
+            self._relay.submit(RelayedEvent("left", seat.channel.name, seat.member)).add_done_callback(_ignored)
 
     async def decide_anew(self, seat: Seat, caller: Principal) -> None:
         """The caller of a seat is not what it was."""
@@ -202,7 +202,7 @@ class ChannelHub:
         self._rooms.expect(seat)
         seat.is_announced = True
         entry = member_entry(seat.member, seat.user, seat.state)
-        await self._relay.submit(ChannelEvent("joined", room.name, seat.member, entry))
+        await self._relay.submit(RelayedEvent("joined", room.name, seat.member, entry))
 
     async def _deliver(self, placed: PlacedEvents) -> None:
         await self._rights.reach(placed.revision)  # who has lost the right is sent nothing of it
@@ -282,7 +282,7 @@ def _check_event(event: str) -> None:
         raise invalid({"event": [f"must be a text of 1 to {_MOST_EVENT} characters"]})
 
 
-def _ignored(done: asyncio.Future[ChannelEvent]) -> None:
+def _ignored(done: asyncio.Future[RelayedEvent]) -> None:
     """Where it did not happen, the process is given up or closed, which does the same."""
     if not done.cancelled():
         done.exception()

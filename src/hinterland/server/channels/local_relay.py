@@ -6,7 +6,7 @@ import asyncio
 
 from hinterland.kit.clock import Clock
 from hinterland.server.channels import relay
-from hinterland.server.channels.events import ChannelEvent, PlacedEvents
+from hinterland.server.channels.events import PlacedEvents, RelayedEvent
 from hinterland.server.channels.relay import RoomState, Submission, SubmissionQueue
 from hinterland.server.storage.protocol import Storage
 
@@ -44,7 +44,7 @@ class LocalRelay:
         position = self._position
         return RoomState(position, await relay.last_seq(self._storage, channel), {})
 
-    def submit(self, event: ChannelEvent) -> asyncio.Future[ChannelEvent]:
+    def submit(self, event: RelayedEvent) -> asyncio.Future[RelayedEvent]:
         """Let something happen."""
         return self._queue.add(event)
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from hinterland.contract.errors import Refusal
-from hinterland.server.channels.events import ChannelEvent, PlacedEvents, numbered
+from hinterland.server.channels.events import PlacedEvents, RelayedEvent, numbered
 from hinterland.server.storage import channel_statements as sql
 from hinterland.server.storage.protocol import Snapshot, Storage, Transaction
 from hinterland.server.storage.system import CHANNEL_MESSAGES, Drop, Insert, RowAct
@@ -17,7 +17,7 @@ from hinterland.server.storage.system import CHANNEL_MESSAGES, Drop, Insert, Row
 log = logging.getLogger("hinterland.channels")
 MOST_AT_ONCE = 500  # events of one transaction
 DeliverPlaced = Callable[[PlacedEvents], Awaitable[None]]
-Submission = tuple[ChannelEvent, asyncio.Future[ChannelEvent]]
+Submission = tuple[RelayedEvent, asyncio.Future[RelayedEvent]]
 
 
 class RoomState(NamedTuple):
@@ -46,7 +46,7 @@ class Relay(Protocol):
         """What is known of a channel, at a position up to which nothing more of it needs to be delivered."""
         ...
 
-    def submit(self, event: ChannelEvent) -> asyncio.Future[ChannelEvent]:
+    def submit(self, event: RelayedEvent) -> asyncio.Future[RelayedEvent]:
         """Let something happen, after all that was submitted before; the event as it is when it has been delivered in
         this process. It fails with a `Refusal` where nothing has happened."""
         ...
@@ -70,14 +70,14 @@ async def history(storage: Storage, channel: str, seq: int, count: int) -> list[
     return [numbered(row[1], row[0]) for row in reversed(rows)]
 
 
-async def keep(transaction: Transaction, events: Sequence[ChannelEvent]) -> list[ChannelEvent]:
+async def keep(transaction: Transaction, events: Sequence[RelayedEvent]) -> list[RelayedEvent]:
     """Keep those of the events that are to be, and number them; delete those that are too many then."""
     counts = Counter(event.channel for event in events if event.keep)
     last: dict[str, int] = {}
     for channel in sorted(counts):
         rows = await transaction.fetch(sql.NUMBER, (channel, counts[channel]))
         last[channel] = rows[0][0] - counts[channel]
-    result, acts = list[ChannelEvent](), list[RowAct]()
+    result, acts = list[RelayedEvent](), list[RowAct]()
     most: dict[str, int] = {}
     for event in events:
         if event.keep:
@@ -101,9 +101,9 @@ class SubmissionQueue:
         self._waiting: list[Submission] = []
         self._is_closed = False
 
-    def add(self, event: ChannelEvent) -> asyncio.Future[ChannelEvent]:
+    def add(self, event: RelayedEvent) -> asyncio.Future[RelayedEvent]:
         """One more event."""
-        answer: asyncio.Future[ChannelEvent] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[RelayedEvent] = asyncio.get_running_loop().create_future()
         if self._is_closed:
             refuse([(event, answer)], ConnectionError())
         else:
@@ -126,7 +126,7 @@ class SubmissionQueue:
         return bool(self._waiting)
 
 
-def settle(submissions: Sequence[Submission], events: Sequence[ChannelEvent]) -> None:
+def settle(submissions: Sequence[Submission], events: Sequence[RelayedEvent]) -> None:
     """Answer those who submitted events."""
     for (_, answer), event in zip(submissions, events, strict=True):
         if not answer.done():

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from hinterland.kit.clock import Clock
-from hinterland.server.channels.events import ChannelEvent, PlacedEvents
+from hinterland.server.channels.events import PlacedEvents, RelayedEvent
 from hinterland.server.channels.relay import RoomState
 from hinterland.server.channels.seats import Room, Seat
 
@@ -22,7 +22,7 @@ class Rooms:
         self._load = load
         self._rooms: dict[str, Room] = {}
         self._loading: dict[str, asyncio.Future[None]] = {}
-        self._backlog: dict[str, list[tuple[int, ChannelEvent]]] = {}
+        self._backlog: dict[str, list[tuple[int, RelayedEvent]]] = {}
         self._arriving: dict[str, Seat] = {}
         self._changed: dict[Room, None] = {}
         self._has_changed = asyncio.Event()
@@ -75,7 +75,7 @@ class Rooms:
         for position, event in self._backlog[name]:
             self._apply(room, position, event)
 
-    def _apply(self, room: Room, position: int, event: ChannelEvent) -> bool:
+    def _apply(self, room: Room, position: int, event: RelayedEvent) -> bool:
         """Note what happened; whether it is new."""
         if position <= room.position or 0 < event.seq <= room.seq:
             return False

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 from hinterland.kit.clock import Clock
 from hinterland.server.channels import relay
-from hinterland.server.channels.events import ChannelEvent, PlacedEvents
+from hinterland.server.channels.events import PlacedEvents, RelayedEvent
 from hinterland.server.channels.relay import DeliverPlaced, RoomState, Submission, SubmissionQueue
 from hinterland.server.storage import channel_statements as sql
 from hinterland.server.storage.protocol import Storage, Transaction
@@ -82,7 +82,7 @@ class SharedRelay:
             seq = await relay.last_seq(snapshot, channel)
         return RoomState(int(position), seq, {row[0]: row[1] for row in rows})
 
-    def submit(self, event: ChannelEvent) -> asyncio.Future[ChannelEvent]:
+    def submit(self, event: RelayedEvent) -> asyncio.Future[RelayedEvent]:
         """Let something happen."""
         return self._queue.add(event)
 
@@ -132,7 +132,7 @@ class SharedRelay:
         relay.settle(submissions, events)
 
     async def _write(
-        self, transaction: Transaction, before: int, revision: int, events: Sequence[ChannelEvent]
+        self, transaction: Transaction, before: int, revision: int, events: Sequence[RelayedEvent]
     ) -> None:
         acts = list[RowAct]()
         for position, event in enumerate(events, before + 1):
@@ -161,7 +161,7 @@ class SharedRelay:
                 self._skip_to(start - 1)
             if not found:
                 return
-            events = [ChannelEvent(kind, name, member, body, seq=seq) for _, _, kind, name, member, body, seq in found]
+            events = [RelayedEvent(kind, name, member, body, seq=seq) for _, _, kind, name, member, body, seq in found]
             await self._delivered(PlacedEvents(start, events, max(row[1] for row in found)))
             if len(rows) < _PAGE or self._position == through:
                 return
@@ -218,7 +218,7 @@ class SharedRelay:
         """Let the members of a process leave."""
         rows = await transaction.fetch(sql.OF_NODE, (node,))
         if rows:
-            events = [ChannelEvent("left", channel, member) for channel, member in rows]
+            events = [RelayedEvent("left", channel, member) for channel, member in rows]
             [(last, revision)] = await transaction.fetch(sql.TAKE, (len(events),))
             await self._write(transaction, last - len(events), revision, events)
 
@@ -227,7 +227,7 @@ class SharedRelay:
         async with self._storage.transaction() as transaction:
             await transaction.fetch(sql.LOCK)
             entries = self._entries()
-            events = [ChannelEvent("joined", *entry) for entry in entries]
+            events = [RelayedEvent("joined", *entry) for entry in entries]
             await transaction.act([self._own_row(), Drop("_channel_members", {"node": self.node})])
             if events:
                 [(last, revision)] = await transaction.fetch(sql.TAKE, (len(events),))
