@@ -10,7 +10,7 @@ import * as socket from "../src/socket/index.js";
 const ROOT = join(import.meta.dirname, "..");
 const SOURCE = join(ROOT, "src");
 // Each may import from itself and those before it; those behind `offline` also not from each other.
-const FLOORS = ["kit", "contract", "core", "offline", "socket", "graphql", "react", "tanstack", "sqlite"];
+const FLOORS = ["kit", "contract", "core", "offline", "socket", "graphql", "queue", "react", "tanstack", "sqlite"];
 const LONGEST_FILE = 300;
 
 const filesIn = (folder: string): string[] =>

@@ -13,6 +13,7 @@ const BUDGETS = {
   ".": { bytes: 10_240, later: 0, with: [] },
   "./graphql": { bytes: 20_480, later: 0, with: ["."] },
   "./offline": { bytes: 25_600, later: 8_704, with: ["."] },
+  "./queue": { bytes: 40_960, later: 8_704, with: [".", "./graphql", "./offline"] },
   "./react": { bytes: 1_536, later: 0, with: [] },
   "./socket": { bytes: 16_384, later: 0, with: ["."] },
   "./sqlite": { bytes: 2_560, later: 0, with: [] },

@@ -1,13 +1,13 @@
 import { failure, type HinterlandError, refusedHere } from "../contract/errors.js";
 import type { Client } from "../core/client.js";
 import { singleFlight } from "../kit/single_flight.js";
-import { type FetchPolicy, plan, recordCache } from "./cache.js";
+import { type FetchPolicy, plan, type RecordCache, recordCache } from "./cache.js";
 import { type GraphQLDocument, type Prepared, prepare } from "./document.js";
 import type { GraphQLError } from "./errors.js";
 import {
-  exchange, type FollowOptions, type GraphQLEvent, type GraphQLOptions, type GraphQLResult, type OperationOptions, resultOf,
+  type Exchange, exchange, type FollowOptions, type GraphQLEvent, type GraphQLOptions, type GraphQLResult, type OperationOptions, resultOf,
 } from "./graphql.js";
-import { asAsked, canonical, ROOT, shapeOf } from "./normal.js";
+import { asAsked, canonical, ROOT, type Shape, shapeOf } from "./normal.js";
 import { recordStore } from "./store.js";
 import type { Node } from "./syntax.js";
 import { type Changed, watched, type WatchedQuery } from "./watched.js";
@@ -71,6 +71,28 @@ export interface GraphQL {
   settled(): Promise<void>;
   /** End subscriptions. */
   close(): void;
+  /** For the package's other entries. */
+  readonly internals: GraphQLInternals;
+}
+
+/** What the package's other entries use of a client's GraphQL. */
+export interface GraphQLInternals {
+  /** The client. */
+  readonly client: Client;
+  /** Reaches the server. */
+  readonly network: Exchange;
+  /** The results. */
+  readonly cache: RecordCache;
+  /** The selection of a document with its variables. */
+  shape(prepared: Prepared, variables: unknown): Shape;
+  /** The document, if it is of this kind. */
+  checked(document: GraphQLDocument, kind: Prepared["kind"]): Prepared;
+  /** Reports what has changed in the cache. */
+  publish(changed: Changed | null): void;
+  /** Keeps the result of a mutation. */
+  took(prepared: Prepared, variables: unknown, data: any, errors: readonly GraphQLError[], evicted?: readonly string[]): void;
+  /** Call `listener` with what has changed in the cache; null: everything is gone. */
+  watch(listener: (changed: Changed | null) => void): () => void;
 }
 
 /** The records that a mutation has deleted, by the names of our server's fields: `deletePost` returns the id of a `Post`. */
@@ -190,7 +212,23 @@ export function graphql(client: Client, settings: GraphQLSettings = {}): GraphQL
     }
   }
 
+  const internals: GraphQLInternals = {
+    client, network, cache, shape, checked, publish,
+    took(prepared, variables, data, errors, evicted = []) {
+      if (!data) return;
+      push(cache.write(shape(prepared, variables), data));
+      if (errors.length) return;
+      push(cache.remove(deletedBy(prepared, data)));
+      evict(...evicted);
+    },
+    watch(listener) {
+      watchers.add(listener);
+      return () => void watchers.delete(listener);
+    },
+  };
+
   const own: GraphQL = {
+    internals,
     async query(document, ...[variables, options = {} as QueryOptions]) {
       const prepared = checked(document, "query");
       await begun();
@@ -207,15 +245,10 @@ export function graphql(client: Client, settings: GraphQLSettings = {}): GraphQL
       await begun();
       const mine = age;
       const layer = {};
-      const form = shape(prepared, variables);
-      if (options.optimistic) publish(cache.optimistic(layer, form, options.optimistic));
+      if (options.optimistic) publish(cache.optimistic(layer, shape(prepared, variables), options.optimistic));
       try {
         const [{ data }, errors] = await network.ask(prepared, variables, options);
-        if (data && mine === age) {
-          push(cache.write(form, data));
-          if (!errors.length) push(cache.remove(deletedBy(prepared, data)));
-          if (!errors.length) evict(...options.evict ?? []);
-        }
+        if (mine === age) internals.took(prepared, variables, data, errors, options.evict);
         return resultOf(asAsked(prepared, variables, data), errors, options);
       } finally {
         publish(cache.rollback(layer));
@@ -236,12 +269,8 @@ export function graphql(client: Client, settings: GraphQLSettings = {}): GraphQL
         policy: options.policy ?? "cache-first",
         read: () => read(prepared, variables),
         fetch: async () => resultOf(...await begun().then(() => fetched(prepared, variables, options)), options).data,
-        begun,
-        watch(listener) {
-          watchers.add(listener);
-          return () => void watchers.delete(listener);
-        },
-        missing,
+        begun, missing,
+        watch: internals.watch,
       });
     },
     evict,

@@ -69,6 +69,8 @@ export interface GraphQLEvent<R = any> {
 
 /** Sends operations; what a response has of `__typename` beyond the document is in it too. */
 export interface Exchange {
+  /** The response of any status to a query or mutation, with the idempotency key of one that is sent again. */
+  post(prepared: Pick<Prepared, "kind">, json: Asked, parts: CallOptions, key?: string): Promise<ClientResponse>;
   /** Send a query or mutation, and return the body of the response. */
   ask(prepared: Prepared, variables: unknown, options: CallOptions): Promise<[response: SentResponse, errors: GraphQLError[]]>;
   follow(prepared: Prepared, variables: unknown, options: FollowOptions): AsyncGenerator<GraphQLEvent, void>;
@@ -95,17 +97,19 @@ export function exchange(client: Client, options: GraphQLOptions): Exchange {
     if (before !== undefined && before !== user) transport?.end(anotherUser);
   });
 
-  /** A response of any status; a token that is refused is renewed once. */
-  async function posted(prepared: Prepared, json: Asked, parts: CallOptions): Promise<ClientResponse> {
+  /** A token that is refused is renewed once. */
+  const posted: Exchange["post"] = async ({ kind }, json, parts, key) => {
     const before = await tokens.current();
-    const send = () => calls.request("POST", path, { ...parts, json, headers: { accept: ACCEPTED }, isAnyStatus: true },
-      { name: "graphql", isRepeatable: prepared.kind === "query" });
+    const headers = { accept: ACCEPTED, ...(key && { "idempotency-key": key }) };
+    const send = () => calls.request("POST", path, { ...parts, json, headers, isAnyStatus: true },
+      { name: "graphql", isRepeatable: kind === "query" });
     const response = await send();
     // The server refuses it in GraphQL's words, which the layer of the token does not read.
     return response.status === 401 && before && await tokens.renewed(before) ? send() : response;
-  }
+  };
 
   return {
+    post: posted,
     async ask(prepared, variables, { deadline, signal }) {
       const parts = { deadline, signal };
       const asked = body(prepared, variables);

@@ -15,7 +15,7 @@ import { put } from "./memory.js";
 import { inState } from "./mutations.js";
 import type { Store } from "./parts.js";
 import { distrust, takeCommit } from "./pulls.js";
-import { hasApplied } from "./results.js";
+import { firstDocument, hasApplied } from "./results.js";
 import { createRounds } from "./rounds.js";
 import { serverRemote } from "./server.js";
 import type { Status, SyncParts } from "./status.js";
@@ -116,7 +116,7 @@ export function createLoop(store: Store, sync: SyncParts, client: Client): Loop 
 
   const due = () => Math.min(pullAt, echoBy);
   const hasWork = () => isNudged || isDue || what() !== fetched
-    || (memory.account !== "" && inState(memory, "pending").length > 0);
+    || (memory.account !== "" && inState(memory, "pending").some(({ number }) => store.post || number < firstDocument(memory)));
 
   /** Until there is something to do, or a pull is due, which live events may put off meanwhile. */
   async function idle(signal: AbortSignal) {

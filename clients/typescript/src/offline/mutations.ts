@@ -20,7 +20,7 @@ import {
   afterWrite, dropMutation, fieldsOf, findRow, type Key, keyOf, type Memory, put, putMutation, putSpace,
   revisionSeen, seen,
 } from "./memory.js";
-import type { Mutation, Outcome, RecordId } from "./types.js";
+import type { Mutation, Outcome, QueuedDocument, RecordId } from "./types.js";
 
 const MAX_WRITES = 500; // of one mutation
 const STEP = 1e-6; // seconds between two timestamps of one instant
@@ -32,7 +32,7 @@ export interface Kept {
 }
 
 /** The next hybrid time: the wall clock's `now`, or just after the last timestamp where the clock went back. */
-const timestamp = (memory: Memory, now: number): number => Math.max(now, memory.meta.clock + STEP);
+export const timestamp = (memory: Memory, now: number): number => Math.max(now, memory.meta.clock + STEP);
 
 /** The write with the ids that are known in the place of stand-ins; its own creation keeps its id. */
 export const realWrite = (memory: Memory, write: Write, isWhole?: boolean): Write =>
@@ -59,7 +59,10 @@ export function enqueue(memory: Memory, id: string, writes: readonly Write[], no
   return known.map((write) => ({ id: write.id!, record: seen(memory, keyOf(write)) }));
 }
 
-function insert(memory: Memory, id: string, writes: Write[], moment: number, written: Write[] | undefined): void {
+/** Keeps a mutation at the outbox's end: writes, or a document. */
+export function insert(
+  memory: Memory, id: string, writes: Write[], moment: number, written?: Write[], document?: QueuedDocument,
+): void {
   const number = memory.space!.number + 1;
   const base = writes.map((write) => revisionSeen(memory, keyOf(write)));
   putSpace(memory, { number });
@@ -68,7 +71,7 @@ function insert(memory: Memory, id: string, writes: Write[], moment: number, wri
     // What is created under a stand-in that was used before is what that names from now on.
     if (write.act === "create") dropGiven(memory, keyOf(write));
   }
-  putMutation(memory, { number, id, state: "pending", seq: null, timestamp: moment, base, writes, written });
+  putMutation(memory, { number, id, state: "pending", seq: null, timestamp: moment, base, writes, written, document });
 }
 
 export function dropGiven(memory: Memory, place: Key): void {
@@ -93,7 +96,7 @@ export function retry(memory: Memory, id: string, fresh: () => string, now: numb
   const later = inState(memory, "refused").filter(({ outcome }) => outcome?.problem?.details?.after === id);
   const again = fresh();
   dropMutation(memory, mutation);
-  insert(memory, again, mutation.writes, timestamp(memory, now), mutation.written);
+  insert(memory, again, mutation.writes, timestamp(memory, now), mutation.written, mutation.document);
   for (const each of later) retry(memory, each.id, fresh, now);
   return { id: again, ids: mutation.writes.map((write) => write.id!) };
 }
@@ -101,8 +104,8 @@ export function retry(memory: Memory, id: string, fresh: () => string, now: numb
 /** Changes the body of a write that was not sent or was refused. A refused one stays held until it is retried. */
 export function edit(memory: Memory, id: string, body: Doc, position: number): void {
   const mutation = entryOf(memory, id, "pending", "refused");
-  const written = [...(mutation.written ?? mutation.writes)];
   const writes = [...mutation.writes];
+  const written = [...(mutation.written ?? writes)];
   if (!writes[position]) throw refusedHere("not_found", `the mutation ${id} has no write ${position}`);
   written[position] = checkedWrite({ ...written[position]!, body });
   writes[position] = realWrite(memory, { ...writes[position], body: written[position].body! });

@@ -10,7 +10,7 @@ import { notSignedIn } from "./errors.js";
 import type { Memory } from "./memory.js";
 import { discard, edit, enqueue, outbox, retry } from "./mutations.js";
 import type { Store } from "./parts.js";
-import type { Lost, Mutation, Outcome, Problem, RecordId } from "./types.js";
+import type { Lost, Mutation, Outcome, Problem, QueuedDocument, RecordId } from "./types.js";
 
 /** A write in the outbox, with why it is held. */
 export interface OutboxEntry {
@@ -22,8 +22,10 @@ export interface OutboxEntry {
   readonly seq: number | null;
   /** In seconds since 1970. */
   readonly timestamp: number;
-  /** What was written together. */
+  /** What was written together; empty of a mutation of GraphQL. */
   readonly writes: readonly Write[];
+  /** The mutation of GraphQL, instead of writes. */
+  readonly document?: QueuedDocument | undefined;
   /** Why it was refused. */
   readonly problem?: Problem | undefined;
   /** The edits that a merge did not keep. */
@@ -68,15 +70,16 @@ export interface Outbox {
   settled(id: string): Promise<Outcome>;
 }
 
-interface OutboxParts extends Outbox {
+export interface OutboxParts extends Outbox {
+  readonly store: Store;
   /** Keeps writes that happen together or not at all; `make` returns them in the transaction that keeps them. */
   add(collections: string[], make: (memory: Memory) => Write[]): Promise<Handle & { records: (Doc | null)[] }>;
   /** An id for a new record. */
   nextId(): string;
 }
 
-export const entryOf = ({ id, state, seq, timestamp, writes, outcome }: Mutation): OutboxEntry =>
-  ({ id, state, seq, timestamp, writes, problem: outcome?.problem, lost: outcome?.lost ?? [] });
+export const entryOf = ({ id, state, seq, timestamp, writes, document, outcome }: Mutation): OutboxEntry =>
+  ({ id, state, seq, timestamp, writes, document, problem: outcome?.problem, lost: outcome?.lost ?? [] });
 
 function countsOf(mutations: Mutation[]): Counts {
   const count = (...states: Mutation["state"][]) => mutations.filter(({ state }) => states.includes(state)).length;
@@ -119,7 +122,7 @@ export function createOutbox(store: Store, clock: Clock): OutboxParts {
   const handle = (mutation: string, ids: RecordId[]): Handle => ({ mutation, ids, settled: () => settled(mutation) });
 
   return {
-    nextId, settled,
+    store, nextId, settled,
     list,
     watch(listener) {
       const tell = () => listener(list());

@@ -20,6 +20,8 @@ export interface Message {
 export interface Store {
   readonly name: string;
   readonly memory: Memory;
+  /** Sends the document of GraphQL that is next; whether there was one. */
+  post?: (account: RecordId, signal: AbortSignal) => Promise<boolean>;
   /** Opens the database, and shows the data of the account that was shown last. */
   open(): Promise<void>;
   /**

@@ -12,8 +12,16 @@ const MAX_PUSH_WRITES = 1_000;
 
 const bySeq = (one: Mutation, other: Mutation) => one.seq! - other.seq!;
 
-/** Whether mutations are under way, of which the outcome is unknown. */
-export const hasUnanswered = (memory: Memory): boolean => inState(memory, "sent").length > 0;
+/** The writes that are under way; documents of GraphQL have no seq, and are not among them. */
+const underWay = (memory: Memory): Mutation[] => inState(memory, "sent").filter(({ seq }) => seq !== null);
+
+/** Whether writes are under way, of which the outcome is unknown. */
+export const hasUnanswered = (memory: Memory): boolean => underWay(memory).length > 0;
+
+/** The number of the first document of GraphQL that is not decided; what is behind it waits. */
+export function firstDocument(memory: Memory): number {
+  return inState(memory, "pending", "sent").find(({ document }) => document)?.number ?? Infinity;
+}
 
 /** Whether there are applied mutations that the store is not known to contain. */
 export const hasApplied = (memory: Memory): boolean => inState(memory, "applied").length > 0;
@@ -21,8 +29,8 @@ export const hasApplied = (memory: Memory): boolean => inState(memory, "applied"
 /**
  * The next at most `limit` mutations in order, each with its seq; null: there is nothing to send.
  *
- * Those of which the outcome is unknown come first, as they were. The batch ends before a mutation that refers to a
- * temporary id whose real one is not known yet.
+ * Those of which the outcome is unknown come first, as they were. The batch ends before a document, and before a mutation
+ * that refers to a temporary id whose real one is not known yet.
  */
 export function nextPush(memory: Memory, limit: number): Push | null {
   const { device, acknowledged } = memory.space!;
@@ -30,7 +38,9 @@ export function nextPush(memory: Memory, limit: number): Push | null {
   const mutations: Push["mutations"] = [];
   const made = new Set<string>();
   let size = 0;
-  for (const each of [...inState(memory, "sent").sort(bySeq), ...inState(memory, "pending")].slice(0, limit)) {
+  const open = [...underWay(memory).sort(bySeq), ...inState(memory, "pending")];
+  const end = firstDocument(memory);
+  for (const each of open.filter(({ number }) => number < end).slice(0, limit)) {
     const { id, base, timestamp, writes } = each;
     size += writes.length;
     if (mutations.length && (size > MAX_PUSH_WRITES || writes.some((w) => [...references(w)].some((n) => made.has(n))))) {
@@ -68,7 +78,7 @@ export function settle(memory: Memory, push: Push, { results, settled: upTo }: P
   // Other results may be another store's that has the same device id, until `fork` parts the two.
   const pushed = new Set(push.mutations.map(({ seq }) => seq));
   const known = new Map(results.filter(({ seq }) => pushed.has(seq)).map((each) => [each.seq, each]));
-  const open = inState(memory, "sent").filter(({ seq }) => seq! <= upTo && known.has(seq!)).sort(bySeq);
+  const open = underWay(memory).filter(({ seq }) => seq! <= upTo && known.has(seq!)).sort(bySeq);
   const names = give(memory, open.map((mutation) => [mutation, known.get(mutation.seq!)!.ids]));
   for (const { number, id, seq } of open) {
     const { status, revision = 0, lost = [], problem } = known.get(seq!)!;
@@ -81,7 +91,7 @@ export function settle(memory: Memory, push: Push, { results, settled: upTo }: P
       if (mutation.isContained) contain(memory, applied);
     } else if (mutation.state === "sent") hold(memory, mutation, refusalOf(id, status, problem, mutation.outcome));
   }
-  const first = Math.min(...inState(memory, "sent").map(({ seq }) => seq!), memory.space!.nextSeq);
+  const first = Math.min(...underWay(memory).map(({ seq }) => seq!), memory.space!.nextSeq);
   putSpace(memory, { acknowledged: first - 1 });
 }
 
@@ -124,7 +134,7 @@ function contain(memory: Memory, mutation: Mutation): void {
 /** Contains every mutation up to the device's last settled `seq`, and applied ones that a former device id sent. */
 export function containUntil(memory: Memory, until: number): void {
   for (const mutation of inState(memory, "sent", "applied")) {
-    if (!mutation.isContained && (mutation.seq === null || mutation.seq <= until)) contain(memory, mutation);
+    if (!mutation.isContained && !mutation.document && (mutation.seq === null || mutation.seq <= until)) contain(memory, mutation);
   }
 }
 
@@ -204,6 +214,7 @@ export function fork(memory: Memory, device: string, lostFrom?: number): void {
   if (lostFrom !== undefined) sendAgain(memory, lostFrom);
   for (const mutation of outbox(memory)) {
     const { outcome, failures, ...rest } = mutation;
+    if (mutation.document) continue;
     if (mutation.state === "sent") putMutation(memory, { ...rest, state: "pending", seq: null, isContained: false });
     else if (mutation.seq !== null) putMutation(memory, { ...mutation, seq: null, isContained: false });
   }

@@ -1,24 +1,19 @@
 /** One round of synchronisation: push local writes, then fetch what is new. */
 
-import { failure, HinterlandError, NetworkError } from "../contract/errors.js";
+import { failure, HinterlandError } from "../contract/errors.js";
 import { idMaker } from "../contract/ids.js";
 import type { Clock } from "../kit/clock.js";
 import type { Memory } from "./memory.js";
 import { isFollowed, startAgain, takePull } from "./pulls.js";
+import { hasCode, isAboutContent, isUntaken, MOST_FAILURES, reasonOf, UNABLE } from "./reasons.js";
 import type { Remote } from "./remote.js";
 import { failed, fork, gap, hasUnanswered, nextPush, settle, takeBack } from "./results.js";
 import type { Store } from "./parts.js";
-import type { Problem, Push, PushResult, RecordId } from "./types.js";
+import type { Push, PushResult, RecordId } from "./types.js";
 
-export const MOST_FAILURES = 8; // of a push of one mutation, each while the server answers other pushes
 const MAX_MUTATIONS = 200;
 const PATIENCE = 3; // answers in a row that name a gap; then server and device will never agree on the seqs
 const PAGE = 1_000; // changes of a pull
-// What the server says of the content of a push, before it takes anything; of its caller; and of itself.
-const UNREADABLE = ["invalid_body", "validation", "too_large"];
-const NOT_NOW = ["unauthorized", "rate_limited"];
-const UNABLE = [...NOT_NOW, "unavailable", "storage_full"];
-
 export interface Rounds {
   /**
    * Pushes until nothing waits, then pulls until nothing is left of the names that `what` gives, which is to leave out
@@ -28,30 +23,7 @@ export interface Rounds {
   run(what: () => string, isLive: boolean, signal: AbortSignal): Promise<boolean>;
 }
 
-/** Whether the server itself answered one of the codes. */
-const hasCode = (error: HinterlandError, codes: string[]) => error.isFromServer && codes.includes(error.code);
-
-/** Whether a push is refused for its content by the server itself, or for its size by anything in between. */
-const isAboutContent = (error: HinterlandError) => error.status === 413 || hasCode(error, UNREADABLE);
-
-/** Whether certainly nothing of a push was taken, in none of its attempts. */
-const isUntaken = (error: HinterlandError) => (hasCode(error, NOT_NOW) ? !error.isInDoubt : error.sent === "no");
-
 const isParting = ({ code }: HinterlandError) => code === "fork" || code === "gap";
-
-/** Why a mutation is held, from the answer to its push. */
-function reasonOf(error: HinterlandError): Problem {
-  const { code, status, message, errors } = error;
-  if (error.isFromServer) return { title: message, status, code, message, errors };
-  if (!status || error instanceof NetworkError) {
-    return { title: message, status: 0, code,
-      message: `sending it failed ${MOST_FAILURES} times while the server answered: ${message}` };
-  }
-  const between = "something between client and server, such as a proxy,";
-  return status === 413
-    ? { title: "Too large", status, code: "too_large", message: `${between} accepts no requests of this size` }
-    : { title: message, status, code, message: `${between} responds to it with status ${status}` };
-}
 
 export function createRounds(
   store: Store, remote: Remote, clock: Clock, unknown: Map<string, HinterlandError>, onPage: () => void,
@@ -78,8 +50,8 @@ export function createRounds(
     for (;;) {
       const firstNew = memory.space!.nextSeq;
       const push = await nextAt();
-      if (!push) return;
-      await pushOne(push, firstNew);
+      if (push) await pushOne(push, firstNew);
+      else if (!await store.post?.(account, signal)) return;
     }
   }
 

@@ -49,6 +49,30 @@ export interface Outcome {
   lost?: Lost[];
   /** Why it was refused. */
   problem?: Problem;
+  /** Of a mutation of GraphQL: its data, as far as there are some. */
+  data?: Doc | null;
+  /** Of a mutation of GraphQL: the errors of the response. */
+  errors?: Doc[];
+  /** Of a mutation of GraphQL: whose it was. */
+  account?: RecordId;
+}
+
+/** A mutation of GraphQL that waits in the outbox. */
+export interface QueuedDocument {
+  /** The document as it is sent. */
+  query: string;
+  /** The name of its operation; "": it has none. */
+  operation: string;
+  /** Its variables. */
+  variables: Doc;
+  /** Its idempotency key, the same for each try. */
+  key: string;
+  /** The data that are shown until its outcome is known. */
+  optimistic?: Doc | undefined;
+  /** What results forget when it was carried out. */
+  evict?: readonly string[] | undefined;
+  /** When it may first have reached the server, in seconds since 1970. */
+  sentAt?: number | undefined;
 }
 
 /**
@@ -67,6 +91,8 @@ export interface Mutation {
   writes: Write[];
   written?: Write[] | undefined;
   outcome?: Outcome | undefined;
+  /** Instead of writes. */
+  document?: QueuedDocument | undefined;
   isContained?: boolean;
   failures?: number;
 }
