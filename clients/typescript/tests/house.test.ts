@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { DEFAULTS } from "../src/core/options.js";
 import * as graphql from "../src/graphql/index.js";
 import * as core from "../src/index.js";
+import * as queue from "../src/queue/index.js";
 import * as react from "../src/react/index.js";
 import * as socket from "../src/socket/index.js";
 
@@ -75,5 +76,5 @@ test("every option and everything that the package exports is documented", () =>
   }
   expect([...Object.keys(core), ...Object.keys(react)].filter((name) => !new RegExp(`\\b${name}\\b`).test(page))).toEqual([]);
   const live = readFileSync(join(ROOT, "../../docs/typescript-live.md"), "utf8");
-  expect([...Object.keys(socket), ...Object.keys(graphql)].filter((name) => !new RegExp(`\\b${name}\\b`).test(live))).toEqual([]);
+  expect([socket, graphql, queue].flatMap(Object.keys).filter((name) => !new RegExp(`\\b${name}\\b`).test(live))).toEqual([]);
 });

@@ -5,7 +5,8 @@ import { type FetchPolicy, plan, type RecordCache, recordCache } from "./cache.j
 import { type GraphQLDocument, type Prepared, prepare } from "./document.js";
 import type { GraphQLError } from "./errors.js";
 import {
-  type Exchange, exchange, type FollowOptions, type GraphQLEvent, type GraphQLOptions, type GraphQLResult, type OperationOptions, resultOf,
+  type Exchange, exchange, type FollowOptions, type GraphQLEvent, type GraphQLOptions, type GraphQLResult,
+  type OperationOptions, resultOf,
 } from "./graphql.js";
 import { asAsked, canonical, ROOT, type Shape, shapeOf } from "./normal.js";
 import { recordStore } from "./store.js";

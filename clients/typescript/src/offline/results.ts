@@ -134,7 +134,8 @@ function contain(memory: Memory, mutation: Mutation): void {
 /** Contains every mutation up to the device's last settled `seq`, and applied ones that a former device id sent. */
 export function containUntil(memory: Memory, until: number): void {
   for (const mutation of inState(memory, "sent", "applied")) {
-    if (!mutation.isContained && !mutation.document && (mutation.seq === null || mutation.seq <= until)) contain(memory, mutation);
+    const { isContained, document, seq } = mutation;
+    if (!isContained && !document && (seq === null || seq <= until)) contain(memory, mutation);
   }
 }
 

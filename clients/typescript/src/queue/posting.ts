@@ -170,7 +170,8 @@ export function poster(store: Store, { client, network }: GraphQLInternals): Non
 function problemOf(sent: SentResponse, status: number, index: number): Problem {
   const error: GraphQLError | undefined = errorsIn(sent, status)[index];
   if (!error) {
-    return { title: "Invalid response", status: 0, code: "invalid_response", message: "the response has neither data nor errors" };
+    const message = "the response has neither data nor errors";
+    return { title: "Invalid response", status: 0, code: "invalid_response", message };
   }
   const { code, message, errors, path } = error;
   return {

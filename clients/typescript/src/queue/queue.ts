@@ -178,7 +178,8 @@ export function mutationQueue(api: GraphQL, local: Local): MutationQueue {
   function viewOf(query?: string): QueueStore & { look(): void } {
     const { add, notify } = listeners<QueueView>();
     const found = (): QueueView => {
-      const entries = outbox(memory).filter(({ document }) => document && (query ?? document.query) === document.query).map(entryOf);
+      const isIts = ({ document }: Mutation) => document && (query ?? document.query) === document.query;
+      const entries = outbox(memory).filter(isIts).map(entryOf);
       const isWaiting = ({ state }: OutboxEntry) => state === "pending" || state === "sent";
       return { waiting: entries.filter(isWaiting), failed: entries.filter(({ state }) => state === "refused") };
     };

@@ -8,6 +8,7 @@ import type { SessionState } from "../core/tokens.js";
 import type {
   AnyVariables, Given, GraphQL, GraphQLDocument, GraphQLState, QueryOptions,
 } from "../graphql/index.js";
+import type { EnqueueOptions, MutationQueue, QueuedMutation, QueueView } from "../queue/index.js";
 
 /** A value that changes: the `state` now, and calls with each new one. */
 export interface StateStore<S> {
@@ -75,6 +76,20 @@ export function useGraphQL<R = any, V = AnyVariables>(
   const key = JSON.stringify(given);
   const query = useMemo(() => api.watch(document, ...JSON.parse(key) as typeof given), [api, document, key]);
   return { ...useStore<GraphQLState<R>>(query), refresh: query.refresh };
+}
+
+/** What a document's mutations in the outbox are doing, and why the last could not be kept. */
+export interface QueuedState extends QueueView {
+  /** Why the last could not be kept. */
+  readonly error: HinterlandError | OwnError | undefined;
+}
+
+/** A function that keeps a mutation of GraphQL in the outbox, and which of that document wait and have failed. */
+export function useQueuedMutation<R = any, V = AnyVariables>(
+  queue: Pick<MutationQueue, "enqueue" | "of">, document: GraphQLDocument<R, V>,
+): [enqueue: (...given: Given<V, EnqueueOptions<R>>) => Promise<QueuedMutation<R> | undefined>, state: QueuedState] {
+  const [enqueue, { error }] = useMutation((...given: Given<V, EnqueueOptions<R>>) => queue.enqueue(document, ...given));
+  return [enqueue, { ...useStore<QueueView>(queue.of(document)), error }];
 }
 
 function fetched<T>(list: (signal: AbortSignal) => Promise<Page<T>>): [StateStore<QueryResult<T>>, refresh: () => void] {

@@ -17,12 +17,15 @@ test("the blocks of the page on the local store run, in their order", async () =
       await hl.signUp("ada");
       const lines: string[] = [];
       const write = { log: (...words: unknown[]) => lines.push(JSON.stringify(words)) };
-      const run = new Function("createClient", "openLocal", "console", `return (async () => {${body}})()`);
-      await run(hl.createClient, hl.openLocal, write);
+      const { createClient, openLocal, graphql, mutationQueue } = hl;
+      const names = ["createClient", "openLocal", "graphql", "mutationQueue", "console"];
+      const run = new Function(...names, `return (async () => {${body}})()`);
+      await run(createClient, openLocal, graphql, mutationQueue, write);
       return lines;
     }, body);
     expect(said.some((line) => line.includes('"applied"'))).toBe(true);
     expect(said).toContain('[["Without a network"]]');
+    expect(said).toContain('["On the train"]');
   } finally {
     await stage.close();
   }

@@ -1,7 +1,9 @@
 /** What the tests use in the page: the client and its local store, as an app has them. */
 
 import { createClient } from "../../src/core/client.js";
+import { graphql } from "../../src/graphql/index.js";
 import { openLocal, type LocalOptions } from "../../src/offline/index.js";
+import { mutationQueue } from "../../src/queue/index.js";
 
 const PASSWORD = "7 lean oysters";
 
@@ -12,7 +14,7 @@ export async function enter(options: LocalOptions = {}) {
 }
 
 const page = {
-  createClient, openLocal, enter,
+  createClient, openLocal, graphql, mutationQueue, enter,
   async signUp(name: string, options?: LocalOptions) {
     Object.assign(page, await enter(options));
     await page.client.auth.signUp({ name, email: `${name}@example.org`, password: PASSWORD });
