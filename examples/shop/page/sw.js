@@ -1,7 +1,7 @@
 /* The service worker: keeps the page's own files, so that it opens without a network. Vite puts their list and its hash in. */
 
-const FILES = ["assets/backoff-sf5xojF1.js","assets/graphql-Bttq6kal.js","assets/index-84fn_WUX.css","assets/index-CCo8bGWV.js","assets/later-Lbrfh-A8.js","assets/link-Dis0nDYy.js","assets/socket-De4epxlM.js","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
-const CACHE = "shop-cc13ace287f95d06";
+const FILES = ["assets/backoff-sf5xojF1.js","assets/graphql-B2ZqwZmW.js","assets/index-5_XBL8Cy.js","assets/index-84fn_WUX.css","assets/later-BuomI06A.js","assets/link-DxGcHxn3.js","assets/socket-CYe_b4x_.js","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
+const CACHE = "shop-5b0565a5524d1adf";
 const PATIENCE = 2_000; // milliseconds in which a network that is there answers
 
 // All of a build or nothing: a page never gets files of two builds.

@@ -81,15 +81,8 @@ function namedNode(node: Node, places: number[]): Node {
   return { ...node, selectionSet: { ...set, selections: isMissing ? [TYPE_NAME_FIELD, ...selections] : selections } };
 }
 
-const digests = new WeakMap<Prepared, Promise<string>>();
-
 /** The SHA-256 of a document's text, in hexadecimal digits. */
-export function digestOf(document: Prepared): Promise<string> {
-  let found = digests.get(document);
-  if (!found) {
-    const bytes = crypto.subtle.digest("SHA-256", new TextEncoder().encode(document.text));
-    const digits = async () => [...new Uint8Array(await bytes)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-    digests.set(document, found = digits());
-  }
-  return found;
+export async function digestOf({ text }: Prepared): Promise<string> {
+  const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

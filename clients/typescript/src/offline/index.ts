@@ -7,4 +7,4 @@ export { type Local, type LocalOptions, openLocal, type StorageState } from "./l
 export type { Counts, Handle, Outbox, OutboxEntry } from "./outbox.js";
 export type { LiveQuery, LocalPage, LocalRepository, LocalWrite, QueryState, StateStore } from "./repository.js";
 export type { Status, Sync, Trouble } from "./status.js";
-export type { Lost, Outcome, Problem, RecordId } from "./types.js";
+export type { Lost, Outcome, Problem, QueuedDocument, RecordId } from "./types.js";
