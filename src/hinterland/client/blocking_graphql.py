@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar, overload
 
 from hinterland.client.blocking_thread import LoopThread
-from hinterland.client.graphql.asking import GraphQLState, GraphQLUpdate, GraphQLVariables, Offline
+from hinterland.client.graphql.asking import GraphQLState, GraphQLUpdate, GraphQLVariables
 from hinterland.client.graphql.cached import FetchPolicy
 from hinterland.client.graphql.graphql import ClientGraphQL
 from hinterland.client.graphql.subscribing import Over
@@ -25,13 +25,13 @@ class BlockingGraphQL:
     def __call__(
         self, document: str, variables: GraphQLVariables = None, *, into: type[T], operation: str = ...,
         policy: FetchPolicy = ..., optimistic: Mapping[str, Any] | None = ..., deadline: float | None = ...,
-        offline: Offline = ...,
+        key: str = ...,
     ) -> T: ...  # fmt: skip
     @overload
     def __call__(
         self, document: str, variables: GraphQLVariables = None, *, operation: str = ...,
         policy: FetchPolicy = ..., optimistic: Mapping[str, Any] | None = ..., deadline: float | None = ...,
-        offline: Offline = ...,
+        key: str = ...,
     ) -> dict[str, Any]: ...  # fmt: skip
     def __call__(self, document: str, variables: GraphQLVariables = None, *, into: Any = None, **words: Any) -> Any:
         """The data of a query or mutation."""

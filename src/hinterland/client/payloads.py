@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
 
 from hinterland.client.answers import class_of, error_in
 from hinterland.client.documents import decoded
-from hinterland.client.errors import InvalidResponse, StatusError
+from hinterland.client.errors import GraphQLErrorEntry, InvalidResponse, StatusError
 from hinterland.client.exchange import Response
 from hinterland.contract.errors import CODES, Problem
 from hinterland.kit import validation_mismatch
@@ -24,6 +25,11 @@ class GraphQLPayload(msgspec.Struct, frozen=True):
     data: dict[str, Any] | None = None
     errors: list[dict[str, Any]] = []
     extensions: dict[str, Any] = {}
+
+    @property
+    def typed_errors(self) -> tuple[GraphQLErrorEntry, ...]:
+        """The errors with their types."""
+        return tuple(map(_entry, self.errors))
 
     @property
     def cursor(self) -> str:
@@ -57,7 +63,7 @@ def payload_in(response: Response) -> GraphQLPayload:
 
 def check(payload: GraphQLPayload, request_id: str = "") -> dict[str, Any]:
     """The data of a response. Raises the first of its errors, by its code; it has its `path` in the result, the `data`
-    that came in spite of it, and all errors as they came in `details["errors"]`."""
+    that came in spite of it, and all errors, in `graphql_errors`."""
     if payload.errors:
         raise error_of_payload(payload, request_id)
     if payload.data is None:
@@ -84,27 +90,44 @@ def problem_of(payload: GraphQLPayload, index: int) -> Problem:
 
 def error_of_payload(payload: GraphQLPayload, request_id: str = "", index: int = 0) -> StatusError:
     """The error of a response that has some: the first, or the one at `index`."""
-    first = payload.errors[index] if payload.errors else {}
-    found = first.get("extensions")
-    extensions: dict[str, Any] = found if isinstance(found, dict) else {}
-    code, fields, path = extensions.get("code"), extensions.get("errors"), first.get("path")
-    code = code if isinstance(code, str) else "invalid_request"
+    entries = payload.typed_errors
+    first = entries[index] if entries else GraphQLErrorEntry("")
+    code = first.code or "invalid_request"
     status = CODES[code].status if code in CODES else 400
     error = class_of(code, status)(
-        str(first.get("message", "")),
+        first.message,
         status=status,
         code=code,
-        errors={str(name): [str(text) for text in texts] for name, texts in fields.items()}
-        if isinstance(fields, dict)
-        else {},
+        errors=first.errors,
         details={"errors": payload.errors},
         is_from_server=True,
         request_id=request_id,
         operation=OPERATION,
     )
-    error.path = tuple(path) if isinstance(path, list) else ()
-    error.data = payload.data
+    error.path, error.data, error.graphql_errors = first.path, payload.data, entries
     return error
+
+
+def _entry(error: Mapping[str, Any]) -> GraphQLErrorEntry:
+    """An error, as far as it has the form that the specification gives it (§7.1.2)."""
+    extensions, path, places = error.get("extensions"), error.get("path"), error.get("locations")
+    known: dict[str, Any] = extensions if isinstance(extensions, dict) else {}
+    code, fields = known.get("code"), known.get("errors")
+    return GraphQLErrorEntry(
+        str(error.get("message", "")),
+        tuple(path) if isinstance(path, list) else (),
+        code if isinstance(code, str) else "",
+        _messages(fields) if isinstance(fields, dict) else {},
+        {name: value for name, value in known.items() if name not in ("code", "errors")},
+        tuple(place for place in places if isinstance(place, dict)) if isinstance(places, list) else (),
+    )
+
+
+def _messages(fields: Mapping[str, Any]) -> dict[str, list[str]]:
+    return {
+        str(name): [str(text) for text in texts] if isinstance(texts, list) else [str(texts)]
+        for name, texts in fields.items()
+    }
 
 
 def converted(data: Any, kind: type[T] | None) -> T:

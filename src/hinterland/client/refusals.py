@@ -11,13 +11,26 @@ from hinterland.client.failures import HinterlandError, InvalidResponse, Sent
 from hinterland.contract.accounts import Challenge
 
 
+class GraphQLErrorEntry(msgspec.Struct, frozen=True):
+    """One of the errors of a GraphQL response: its `message`; the `path` of the field in the result; our `code` ("": it
+    has none) and the messages by field in `errors`; further `extensions`; and the `locations` in the document, each
+    with `line` and `column` from 1."""
+
+    message: str
+    path: tuple[str | int, ...] = ()
+    code: str = ""
+    errors: dict[str, list[str]] = {}
+    extensions: dict[str, Any] = {}
+    locations: tuple[dict[str, int], ...] = ()
+
+
 class StatusError(HinterlandError):
     """The server refused, or this device already did (`sent` is then "no", `status` 0).
 
     `status` is the HTTP status, `errors` the messages by field, `details` further values for programs.
     `is_from_server`: the answer has our server's own body; else anything on the way may have given it. `is_in_doubt`:
     one of the call's attempts may have been carried out all the same. Of GraphQL: the `path` of the field in the
-    result, and the `data` that came in spite of the error.
+    result, the `data` that came in spite of the error, and all errors of the response as `graphql_errors`.
     """
 
     code = "status"
@@ -44,6 +57,7 @@ class StatusError(HinterlandError):
         self.is_in_doubt = is_in_doubt
         self.path: tuple[str | int, ...] = ()
         self.data: Any = None
+        self.graphql_errors: tuple[GraphQLErrorEntry, ...] = ()
 
     @property
     def is_decided(self) -> bool:

@@ -13,7 +13,6 @@ import msgspec
 from hinterland.client.calls import Calls
 from hinterland.client.connectivity import Connectivity
 from hinterland.client.errors import BadRequest, ClientClosed, DeadlineExceeded, HinterlandError, NotFound
-from hinterland.client.exchange import Request
 from hinterland.client.graphql.asking import (
     AskedDocument,
     GraphQLState,
@@ -25,13 +24,12 @@ from hinterland.client.graphql.asking import (
 from hinterland.client.graphql.cache import GraphQLCache
 from hinterland.client.graphql.cached import FetchPolicy, plan
 from hinterland.client.graphql.queue import MutationQueue, QueuedMutation
+from hinterland.client.graphql.sending import DocumentSender
 from hinterland.client.graphql.subscribing import GraphQLSubscriptions, Over
 from hinterland.client.payloads import (
-    GRAPHQL_ACCEPT,
     OPERATION,
     check,
     converted,
-    payload_in,
 )
 from hinterland.client.reconnecting import may_pass
 from hinterland.client.session import AuthState, SignedIn, SigningIn, StateHolder
@@ -58,6 +56,7 @@ class ClientGraphQL:
         self._calls = calls
         self._states = states
         self._clock = clock
+        self.sender = DocumentSender(calls)
         self._subscriptions = GraphQLSubscriptions(calls, states, cache, clock, connectivity, random)
         self._ending: asyncio.Future[None] | None = None
         self._ids = itertools.count(1)
@@ -68,24 +67,25 @@ class ClientGraphQL:
     async def __call__(
         self, document: str, variables: GraphQLVariables = None, *, into: type[T], operation: str = ...,
         policy: FetchPolicy = ..., optimistic: Mapping[str, Any] | None = ..., deadline: float | None = ...,
-        offline: Offline = ...,
+        offline: Offline = ..., key: str = ...,
     ) -> T: ...  # fmt: skip
     @overload
     async def __call__(
         self, document: str, variables: GraphQLVariables = None, *, operation: str = ...,
         policy: FetchPolicy = ..., optimistic: Mapping[str, Any] | None = ..., deadline: float | None = ...,
-        offline: Offline = ...,
+        offline: Offline = ..., key: str = ...,
     ) -> dict[str, Any]: ...  # fmt: skip
     async def __call__(
         self, document: str, variables: GraphQLVariables = None, *, into: Any = None, operation: str = "",
         policy: FetchPolicy = "cache-first", optimistic: Mapping[str, Any] | None = None, deadline: float | None = None,
-        offline: Offline = "fail",
+        offline: Offline = "fail", key: str = "",
     ) -> Any:  # fmt: skip
         """The data of a query or mutation, as `into`, or as a dict.
 
         A query is answered from the cache where it has everything (`cache-first`), only from there (`cache-only`, else
         NotFound), or by the server (`network-only`; `cache-and-network` is the same here, `watch` shows both). Until a
-        mutation is answered, `optimistic` is shown as its data. With `offline="queue"` a mutation goes through the
+        mutation is answered, `optimistic` is shown as its data. With a `key`, its idempotency key, it is retried where
+        its response was lost, and carried out once. With `offline="queue"` a mutation goes through the
         outbox, as with `enqueue`, and its outcome is waited for; where `deadline` ends that, it stays in the outbox.
         Raises the errors of `client.errors` by their code, with `path` and partial `data`.
         """
@@ -100,7 +100,7 @@ class ClientGraphQL:
                 if decision.reads:
                     return converted(found.data, into)
                 raise NotFound("The cache does not have the whole result.", sent="no", operation=OPERATION)
-        return converted(await self._fetched(asked, optimistic, deadline), into)
+        return converted(await self._fetched(asked, optimistic, deadline, key), into)
 
     @overload
     async def enqueue(
@@ -258,17 +258,20 @@ class ClientGraphQL:
             await self.queue.follow()
         return AskedDocument(document, variables, operation, self.cache.possible)
 
-    async def _fetched(self, asked: AskedDocument, optimistic: Mapping[str, Any] | None, deadline: float | None) -> Any:
+    async def _fetched(
+        self,
+        asked: AskedDocument,
+        optimistic: Mapping[str, Any] | None = None,
+        deadline: float | None = None,
+        key: str = "",
+    ) -> Any:
         id = f"m{next(self._ids)}"
         if optimistic is not None:
             self.cache.optimistic(id, asked.shape, optimistic)
         user = self.user()
         try:
-            request = self._request(asked, GRAPHQL_ACCEPT)
-            if deadline is not None:
-                request = request.replaced(deadline=self._calls.until(deadline))
-            response = await self._calls.send(request)
-            data = check(payload_in(response), response.headers.get("x-request-id", ""))
+            payload, request_id = await self.sender.send(asked, key, deadline)
+            data = check(payload, request_id)
         except BaseException:
             self.cache.rollback(id)
             raise
@@ -293,7 +296,7 @@ class ClientGraphQL:
     async def _refetched(self, asked: AskedDocument, *, is_needed: bool) -> HinterlandError | None:
         """Ask the server; an error that passes, where there is a result without it."""
         try:
-            await self._fetched(asked, None, None)
+            await self._fetched(asked)
         except HinterlandError as error:
             if is_needed or not may_pass(error):
                 raise
@@ -304,7 +307,3 @@ class ClientGraphQL:
         """Who is signed in; "": nobody."""
         state = self._states.state
         return state.user_id if isinstance(state, SignedIn) else ""
-
-    def _request(self, asked: AskedDocument, accept: str, **more: Any) -> Request:
-        request = self._calls.request(OPERATION, body=asked.body(**more), headers={"accept": accept})
-        return request.replaced(is_repeatable=asked.operation.kind == "query")

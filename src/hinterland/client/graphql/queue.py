@@ -155,8 +155,8 @@ def data_of(outcome: Outcome) -> dict[str, Any]:
         raise refused_here(Refusal("conflict", "the mutation was discarded on this device; it was not carried out"))
     error: StatusError = error_of(outcome.problem)
     error.path = tuple(outcome.problem.details.get("path", ()))
-    error.details = {**error.details, "errors": outcome.errors}
     error.data = outcome.data
+    error.graphql_errors = GraphQLPayload(errors=outcome.errors).typed_errors
     raise error
 
 
