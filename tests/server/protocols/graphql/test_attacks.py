@@ -306,6 +306,11 @@ SPREAD = " ".join(
         "query " + " ".join(f"($v{n}: Int)" for n in range(900)) + " { __typename }",
         " ".join(f"query q{n} {{ __typename }}" for n in range(1_000)),
         "{ postsConnection(first: 1000) { edges { node { author { postsConnection(first: 100) { totalCount } } } } } }",
+        "{ posts { "
+        + " ".join(f"...f{n}" for n in range(300))
+        + " } } "
+        + " ".join(f"fragment f{n} on Post {{ id title }}" for n in range(300)),
+        "{ " + ("... { " + "posts { id } " * 30 + "} ") * 15 + "}",
         "{",
         "\ufeff\x00{ posts { id } }",
         "{ posts { id } } " + "fragment f on Post { id } " * 100,

@@ -1,16 +1,19 @@
-"""Values that a document has in itself, which no JSON reader has seen."""
+"""How documents are read and kept, and values that they have in themselves, which no JSON reader has seen."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from graphql import build_schema
 
 from hinterland.contract.fields import Json, List, Number, Text
 from hinterland.contract.records import EVERYBODY, Collection
 from hinterland.server.app import Server
 from hinterland.server.declaration import App
+from hinterland.server.protocols.graphql.documents import Documents
 from hinterland.server.storage.protocol import Storage
 from tests.server.protocols.asgi import Stream
 from tests.server.protocols.graphql.asking import Ask, asking, codes
@@ -66,3 +69,45 @@ async def test_variables_of_a_get(server: Server, variables: str) -> None:
     stream = Stream(server, "/graphql", query, ("variables", variables))
     await stream.task
     assert stream.status == 400
+
+
+# ------------------------------------------------------------ reading, which takes time
+
+
+LONG = " ".join(f"a{number}: posts(limit: 1) {{ id }}" for number in range(90))
+
+
+async def test_others_have_their_turn_while_a_document_is_read(server: Server) -> None:
+    """A long document that is new is read beside the requests of others."""
+    graphql, turns = asking(server), 0
+    asked = asyncio.create_task(graphql(f"{{ {LONG} }}"))
+    while not asked.done():
+        turns += 1
+        await asyncio.sleep(0)
+    assert "30 are allowed" in (await asked)["errors"][0]["message"]
+    assert turns > 100
+
+
+async def test_many_new_documents(server: Server) -> None:
+    """Of many long documents that one caller sends at once, some are read and the others refused; each is right."""
+    graphql = asking(server)
+    answers = await asyncio.gather(*[graphql(f"{{ {LONG} b{number}: posts {{ id }} }}") for number in range(40)])
+    found = [error["extensions"]["code"] for answer in answers for error in answer["errors"]]
+    assert {*found} == {"invalid_query", "rate_limited"}
+    assert 17 <= found.count("invalid_query") < 40
+
+
+def test_kept_documents() -> None:
+    """Documents are kept by how many words they have, the latest ones; one is kept however many those are."""
+    schema = build_schema("type Query { a: Int }")
+    documents = Documents(tokens=1_000, depth=10)
+    read = documents.made(schema, "{ " + " ".join(f"a{field}: a" for field in range(100)) + " }", sees_schema=False)
+    assert (read.errors, read.tokens) == ((), 302)
+    assert documents.known(schema, read.text) is None
+    for number in range(60):
+        documents.keep(schema, read._replace(text=f"{number}", tokens=5_000))
+    assert [documents.known(schema, f"{number}") is not None for number in range(60)] == [False] * 20 + [True] * 40
+    documents.keep(schema, read._replace(text="large", tokens=1_000_000))
+    assert documents.known(schema, "large") is not None
+    assert documents.known(schema, "59") is None
+    assert documents.known(build_schema("type Query { a: Int }"), "large") is None

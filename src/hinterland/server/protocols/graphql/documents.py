@@ -22,13 +22,16 @@ from graphql import (
     specified_rules,
     validate,
 )
+from graphql.validation.rules import overlapping_fields_can_be_merged as overlapping
 
 from hinterland.server.protocols.graphql.trusted import digest_of
 
+overlapping.MAX_COMPLEXITY_BUDGET = 50_000  # comparisons of fields with one key, of a document: a tenth of a second
 _T = TypeVar("_T")
 _KEPT = 1_000
-_KEPT_CHARACTERS = 8 * 1024 * 1024
+_KEPT_TOKENS = 200_000  # of all documents that are kept: each takes some 350 bytes of memory
 _REGISTERED = 10_000
+_REGISTERED_CHARACTERS = 8 * 1024 * 1024
 _REPEATED = 30  # fields of one selection that have the key of another
 _TEXTS = (TokenKind.STRING, TokenKind.BLOCK_STRING)
 _INTROSPECTION = frozenset({"__schema", "__type"})
@@ -37,7 +40,7 @@ _INTROSPECTION = frozenset({"__schema", "__type"})
 class PlannedDocument(NamedTuple):
     """A document that can be carried out, or what is wrong with it. `encoders` are those of its subscriptions that are
     in use, by the operation's name and the variables as JSON; `text`: as it was sent; `introspection`: the first field
-    of it that asks for the schema, wherever that is."""
+    of it that asks for the schema, wherever that is; `tokens`: how many words and marks it has."""
 
     operations: Mapping[str, OperationDefinitionNode]
     fragments: Mapping[str, FragmentDefinitionNode]
@@ -45,6 +48,7 @@ class PlannedDocument(NamedTuple):
     encoders: WeakValueDictionary[tuple[str, bytes], Any]
     text: str = ""
     introspection: FieldNode | None = None
+    tokens: int = 0
 
 
 class Documents:
@@ -55,13 +59,13 @@ class Documents:
         self._depth = depth
         self._schema: GraphQLSchema | None = None
         self._kept: OrderedDict[str, PlannedDocument] = OrderedDict()
-        self._characters = 0
+        self._kept_tokens = 0
         self._registered: OrderedDict[str, str] = OrderedDict()
 
     def known(self, schema: GraphQLSchema, text: str) -> PlannedDocument | None:
         """The document of a text that was read before."""
         if schema is not self._schema:
-            self._schema, self._characters = schema, 0
+            self._schema, self._kept_tokens = schema, 0
             self._kept.clear()
         known = self._kept.get(text)
         if known is not None:
@@ -77,7 +81,7 @@ class Documents:
         if digest_of(text) != digest:
             return False
         self._registered[digest] = text
-        while len(self._registered) > _REGISTERED or sum(map(len, self._registered.values())) > _KEPT_CHARACTERS:
+        while len(self._registered) > _REGISTERED or sum(map(len, self._registered.values())) > _REGISTERED_CHARACTERS:
             self._registered.popitem(last=False)
         return True
 
@@ -86,10 +90,10 @@ class Documents:
         if made.errors or schema is not self._schema or made.text in self._kept:
             return
         self._kept[made.text] = made
-        self._characters += len(made.text)
-        while len(self._kept) > _KEPT or self._characters > _KEPT_CHARACTERS:
-            old, _ = self._kept.popitem(last=False)
-            self._characters -= len(old)
+        self._kept_tokens += made.tokens
+        while len(self._kept) > 1 and (len(self._kept) > _KEPT or self._kept_tokens > _KEPT_TOKENS):
+            _, old = self._kept.popitem(last=False)
+            self._kept_tokens -= old.tokens
 
     def made(self, schema: GraphQLSchema, text: str, *, sees_schema: bool) -> PlannedDocument:
         """The document of a text, read anew; in any thread. `sees_schema`: its errors may have names of the schema that
@@ -106,7 +110,8 @@ class Documents:
             errors = [problem] if problem is not None else self._validated(schema, node, sees_schema=sees_schema)
         except RecursionError:
             errors = [GraphQLError("the document is nested too deep")]
-        return PlannedDocument(operations, fragments, tuple(errors), WeakValueDictionary(), text, depth.introspection)
+        found = (text, depth.introspection, node.token_count or 0)
+        return PlannedDocument(operations, fragments, tuple(errors), WeakValueDictionary(), *found)
 
     def _validated(self, schema: GraphQLSchema, node: DocumentNode, *, sees_schema: bool) -> list[GraphQLError]:
         return validate(schema, node, specified_rules, max_errors=20, hide_suggestions=not sees_schema)

@@ -45,7 +45,7 @@ class EventConnection:
         self.is_open = False
         self._backend = backend
         self._service = service
-        self._address = address
+        self.address = address
         self._running: dict[str, asyncio.Task[None]] = {}
         self._opened = asyncio.Event()
         self._ended = asyncio.Event()
@@ -139,13 +139,13 @@ class EventConnection:
 
     async def _respond(self, id: str, asked: Parameters, caller: Principal) -> bool:
         await self._opened.wait()  # so that no response is kept for who may never come
-        _, body, _ = await self._service.respond(caller, self._address, asked, is_get=False)
+        _, body, _ = await self._service.respond(caller, self.address, asked, is_get=False)
         await self._write(_next(id, body))
         return True
 
     async def _follow(self, id: str, asked: Parameters, caller: Principal) -> bool:
         """Whether it is over; else the server can't continue it, and the client opens a connection anew."""
-        followed = await self._service.follow(asked, Call(caller=caller, input=None, address=self._address))
+        followed = await self._service.follow(asked, Call(caller=caller, input=None, address=self.address))
         shown = COMMIT + RESYNC + ENDED + (READY + POSITION if followed.tells_cursor else b"")
 
         is_over = False
@@ -200,12 +200,12 @@ class EventConnections:
     async def begin(self, token: str, caller: Principal, asked: Parameters, *, is_get: bool) -> bytes | None:
         """Begin an operation; the body of a response where its document is wrong. Raises `not_found`,
         `invalid_body` for one without an id, `conflict` and `rate_limited`."""
-        self._of(token, caller)
+        call = Call(caller=caller, input=None, address=self._of(token, caller).address)
         id = asked.extensions.get("operationId")
         if not isinstance(id, str) or not id:
             raise Refusal("invalid_body", "extensions.operationId is missing; give each operation an id")
         try:
-            _, operation = await self._service.read(asked)
+            _, operation = await self._service.read(asked, call.asker)
         except RequestError as error:
             return _encode({"errors": [formatted(each, error.code) for each in error.errors]})
         self._of(token, caller).begin(id, asked, operation.operation, caller, is_get=is_get)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from msgspec.structs import replace
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
+from hinterland.kit.fair_turns import FairTurns, TooManyWaiting
 from hinterland.server.backend import Backend
 from hinterland.server.operations.call import Call
 from hinterland.server.protocols.graphql.documents import Documents, PlannedDocument
@@ -26,7 +28,8 @@ from hinterland.server.protocols.graphql.subscriptions import Followed, follow
 from hinterland.server.protocols.graphql.trusted import SHA256, TrustedDocuments, digest_of
 from hinterland.server.security.sessions import key_owner
 
-_LONG = 2_048  # characters of a document, whose validation may take long
+_LONG = 512  # characters of a document, whose validation may take long
+_WAITING = 16  # new documents of one asker
 _DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
 _NO_INTROSPECTION = (
     "introspection is turned off; print the schema with `hinterland graphql schema`, or set graphql_introspection to "
@@ -58,6 +61,7 @@ class GraphQL:
         self.documents = Documents(tokens=settings.graphql_tokens, depth=settings.graphql_depth)
         # One thread: what a flood of such documents asks for waits for its turn, and the event loop for none of it.
         self._worker = ThreadPoolExecutor(1, "graphql")
+        self._turns = FairTurns(1, 1, _WAITING)
         self._introspection = Introspection(self._worker)
 
     @property
@@ -73,13 +77,13 @@ class GraphQL:
     async def respond(self, caller: Principal, address: str, asked: Parameters, *, is_get: bool) -> GraphQLOutcome:
         """The response to a request. Raises refusals of the request as a whole."""
         try:
-            document, operation = await self.read(asked)
+            call = Call(caller=caller, input=None, address=address)
+            document, operation = await self.read(asked, call.asker)
             if is_get and operation.operation is not OperationType.QUERY:
                 kind = operation.operation.value
                 raise Refusal("method_not_allowed", f"send a {kind} with POST", headers=(("Allow", "POST"),))
             if operation.operation is OperationType.SUBSCRIPTION:
                 raise RequestError(GraphQLError("a subscription needs a stream: accept text/event-stream"))
-            call = Call(caller=caller, input=None, address=address)
             if asked.key and operation.operation is OperationType.MUTATION:
                 keyed = replace(call, key=asked.key, fingerprint=_fingerprint(document, operation, asked))
                 done = await self._execute_once(keyed, document, operation, asked)
@@ -112,23 +116,35 @@ class GraphQL:
         finally:
             self._running.discard(name)
 
-    async def read(self, asked: Parameters) -> tuple[PlannedDocument, OperationDefinitionNode]:
-        """The document of a request, and the operation that it asks for. Raises `RequestError`."""
-        text, schema = self._text(asked), self.schema
-        document = self.documents.known(schema, text)
-        if document is None:
-            made = partial(self.documents.made, schema, text, sees_schema=asked.sees_schema)
-            is_long = len(text) > _LONG
-            document = await asyncio.get_running_loop().run_in_executor(self._worker, made) if is_long else made()
-            self.documents.keep(schema, document)
+    async def read(self, asked: Parameters, asker: str) -> tuple[PlannedDocument, OperationDefinitionNode]:
+        """The document of a request, and the operation that it asks for. Raises `RequestError`, and `rate_limited`
+        where many new ones of the asker wait already."""
+        text, document = self._text(asked), None
+        while document is None:
+            schema = self.schema
+            document = self.documents.known(schema, text)
+            if document is None:
+                made = partial(self.documents.made, schema, text, sees_schema=asked.sees_schema)
+                document = await self._in_turn(made, asker) if len(text) > _LONG else made()
+                self.documents.keep(schema, document)
+                document = document if schema is self.schema else None  # which may be another one meanwhile
         if document.introspection is not None and not asked.sees_schema:
             raise RequestError(GraphQLError(_NO_INTROSPECTION, document.introspection))
         return document, operation_of(document, asked.operation)
 
     async def follow(self, asked: Parameters, call: Call[None]) -> Followed:
         """Begin a subscription. Raises `RequestError` and what the feed refuses."""
-        document, operation = await self.read(asked)
+        document, operation = await self.read(asked, call.asker)
         return await follow(self._backend, self.schema, document, operation, asked, call)
+
+    async def _in_turn(self, made: Callable[[], PlannedDocument], asker: str) -> PlannedDocument:
+        """Read a document beside the event loop; who asks for many waits for itself, and delays no others."""
+        try:
+            async with self._turns.of(asker):
+                return await asyncio.get_running_loop().run_in_executor(self._worker, made)
+        except TooManyWaiting:
+            message = f"{_WAITING} new documents wait to be read; send variables in place of values, and retry"
+            raise Refusal("rate_limited", message, retry_after=1) from None
 
     def _text(self, asked: Parameters) -> str:
         text, digest = asked.query, _digest(asked)

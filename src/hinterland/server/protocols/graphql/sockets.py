@@ -194,11 +194,12 @@ class GraphQLSocket:
     async def _operate(self, id: str, payload: Mapping[str, Any]) -> None:
         try:
             asked = asked_of(dict(payload))._replace(sees_schema=self._sees_schema)
-            _, operation = await self._service.read(asked)
+            call = Call(caller=self.caller, input=None, address=self._address)
+            _, operation = await self._service.read(asked, call.asker)
             if operation.operation is OperationType.SUBSCRIPTION:
-                await self._follow(id, asked)
+                await self._follow(id, asked, call)
             else:
-                _, body, _ = await self._service.respond(self.caller, self._address, asked, is_get=False)
+                _, body, _ = await self._service.respond(call.caller, self._address, asked, is_get=False)
                 await self._send(id, body)
         except Refusal as refusal:
             await self._fail(id, [error_of(refusal)])
@@ -210,8 +211,7 @@ class GraphQLSocket:
             self._running.pop(id, None)
             await self._send_message("complete", id)
 
-    async def _follow(self, id: str, asked: Parameters) -> None:
-        call = Call(caller=self.caller, input=None, address=self._address)
+    async def _follow(self, id: str, asked: Parameters, call: Call[None]) -> None:
         followed = await self._service.follow(asked, call)
         head = b'{"type":%b,"id":%b,"payload":' % (_encode(self._words.result), _encode(id))
         shown = COMMIT + RESYNC + ENDED + (READY + POSITION if followed.tells_cursor else b"")

@@ -45,13 +45,14 @@ class GraphQLStream:
     async def serve(self, asked: Parameters, request: HttpRequest, send: AsgiSend) -> None:
         """Answer a request. What is wrong with the document is its response; raises refusals of the caller."""
         try:
-            _, operation = await self._service.read(asked)
+            call = Call(caller=self._caller, input=None, address=self._address)
+            _, operation = await self._service.read(asked, call.asker)
             if operation.operation is not OperationType.SUBSCRIPTION:
                 is_get = request.method != "POST"
                 _, body, _ = await self._service.respond(self._caller, self._address, asked, is_get=is_get)
                 await _whole(send, _next(body))
                 return
-            followed = await self._service.follow(asked, Call(caller=self._caller, input=None, address=self._address))
+            followed = await self._service.follow(asked, call)
         except (RequestError, Refusal) as error:
             if isinstance(error, Refusal):
                 errors: list[Any] = [error_of(error)]
