@@ -19,6 +19,8 @@ LIST = "query ($n: Int = 2) { posts(limit: $n) { id title author { id name } } }
 ONE = "query ($id: ID!) { post(id: $id) { id title text } }"
 EDGES = "{ postsConnection(first: 2) { totalCount pageInfo { endCursor } edges { cursor node { id title } } } }"
 UPDATE = 'mutation { updatePost(id: "1", patch: {title: "B"}) { id title } }'
+BELOW = "{ posts { id title comments { id nodeId text } } }"
+BELOW_CHANGES = "subscription { comments { kind id nodeId record { nodeId text id } } }"
 CHANGES = "subscription { posts { kind id record { id title } } }"
 
 
@@ -30,6 +32,12 @@ def author(id: str = "a", **more: Any) -> Case:
 def item(id: str | int, title: str = "A", **more: Any) -> Case:
     """A post in a result."""
     return {"__typename": "Post", "id": id, "title": title, **more}
+
+
+def comment(ids: str, text: str = "t", id: str = "7") -> Case:
+    """A comment below a post in a result; a node id of another form than ours is any field."""
+    node = f"Comment:{ids}" if "/" in ids else ids
+    return {"__typename": "Comment", "id": id, "nodeId": node, "text": text}
 
 
 def write(document: str, data: Any, **more: Any) -> Case:
@@ -224,6 +232,37 @@ CASES: list[Case] = [
                 {"post": {"__typename": "Post", "author": author()}},
             ),
             read("{ post(id: 1) { author { id } author { name } } }"),
+        ],
+    },
+    {
+        "call": "steps",
+        "steps": [
+            write(
+                BELOW,
+                {
+                    "posts": [
+                        {**item("1"), "comments": [comment("1/7", "of 1")]},
+                        {**item("2"), "nodeId": "Post:2", "comments": [comment("2/7", "of 2"), comment("x", id="8")]},
+                    ]
+                },
+            ),
+            write(
+                BELOW_CHANGES,
+                {
+                    "comments": [
+                        {"__typename": "CommentChange", "kind": "left", "id": "7", "nodeId": "Comment:1/7"},
+                        {
+                            "__typename": "CommentChange",
+                            "kind": "update",
+                            "id": "7",
+                            "nodeId": "Comment:2/7",
+                            "record": comment("2/7", "new"),
+                        },
+                    ]
+                },
+            ),
+            read(BELOW),
+            read("{ comment(postId: 2, id: 7) { text nodeId } }"),
         ],
     },
 ]

@@ -123,6 +123,12 @@ function typeIn(data: Values, selections: readonly Node[]): unknown {
   return data[named?.["alias"]?.value ?? TYPE_NAME];
 }
 
+/** The key of an object: its type and id, or its node id, which has the ids of records above it too. */
+function keyBy(type: unknown, id: unknown, nodeId: unknown): string | undefined {
+  if (typeof nodeId === "string" && nodeId.startsWith(`${type}:`)) return nodeId;
+  return (id ?? undefined) === undefined ? undefined : `${type}:${id}`;
+}
+
 /** The selection of an operation with its variables; `possible` has the object types of abstract types. */
 export function shapeOf({ kind, named }: Prepared, given: unknown, possible: Record<string, string[]> = {}): Shape {
   const root = ROOTS[kind];
@@ -132,9 +138,9 @@ export function shapeOf({ kind, named }: Prepared, given: unknown, possible: Rec
   function keyOf(data: Values, selections: Node[]): string | undefined {
     const type = typeIn(data, selections) ?? undefined;
     if (type === undefined || (root === ROOTS.subscription && String(type).endsWith(CHANGE))) return undefined;
-    const id = choose(selections, String(type)).find(({ field }) => field === "id");
-    const value = id && (data[id.key] ?? undefined);
-    return value === undefined ? undefined : `${type}:${value}`;
+    const chosen = choose(selections, String(type));
+    const valueOf = (name: string) => data[chosen.find(({ field }) => field === name)?.key ?? ""];
+    return keyBy(type, valueOf("id"), valueOf("nodeId"));
   }
 
   function write(records: Map<string, Fields>, key: string, selections: readonly Node[], data: Values) {
@@ -200,9 +206,10 @@ export function shapeOf({ kind, named }: Prepared, given: unknown, possible: Rec
 function gone(data: unknown): string[] {
   if (Array.isArray(data)) return data.flatMap(gone);
   if (!isObject(data)) return [];
-  const { [TYPE_NAME]: type, kind, id } = data;
-  if (String(type).endsWith(CHANGE) && (kind === "delete" || kind === "left") && (id ?? null) !== null) {
-    return [`${String(type).slice(0, -CHANGE.length)}:${id}`];
+  const { [TYPE_NAME]: type, kind, id, nodeId } = data;
+  if (String(type).endsWith(CHANGE) && (kind === "delete" || kind === "left")) {
+    const key = keyBy(String(type).slice(0, -CHANGE.length), id, nodeId);
+    if (key !== undefined) return [key];
   }
   return Object.values(data).flatMap(gone);
 }

@@ -1,9 +1,10 @@
 """Results of documents as records by type and id, and back. Everything here is a function of what it is given.
 
-A record has a key: `Type:id` for an object with both, `Query`, `Mutation` or `Subscription` for the root, and for any
-other object the key of the record that has it with the field, and the place in a list: `Query.postsConnection.edges.0`.
-Its values are by field and arguments, `posts({"limit":2})`; in the place of an object is its key. A record that was
-deleted is None: it is left out of lists, and is null elsewhere.
+A record has a key: `Type:id` for an object with both, or its `nodeId`, which is `Type:42/7` below another record;
+`Query`, `Mutation` or `Subscription` for the root, and for any other object the key of the record that has it with the
+field, and the place in a list: `Query.postsConnection.edges.0`. Its values are by field and arguments,
+`posts({"limit":2})`; in the place of an object is its key. A record that was deleted is None: it is left out of lists,
+and is null elsewhere.
 """
 
 from __future__ import annotations
@@ -92,8 +93,8 @@ class ResultShape:
         if self.root == "Subscription" and str(typename).endswith(_CHANGE):
             return ""  # what happened to a record, and no record
         fields = self._fields(selections, str(typename or ""))
-        id = next((data.get(each.key) for each in fields if each.name == "id" and not each.arguments), None)
-        return f"{typename}:{id}" if typename is not None and id is not None else ""
+        given = {each.name: data.get(each.key) for each in reversed(fields) if not each.arguments}
+        return "" if typename is None else _key(str(typename), given)
 
     # ---------------------------------------------------------------- reading
 
@@ -190,15 +191,24 @@ def _whole(value: Any) -> Any:
     return [_whole(item) for item in value] if isinstance(value, list) else value
 
 
+def _key(typename: str, data: Mapping[str, Any]) -> str:
+    """The key of an object of a type; "" where it has no id."""
+    node, id = data.get("nodeId"), data.get("id")
+    if isinstance(node, str) and node.startswith(f"{typename}:"):
+        return node
+    return "" if id is None else f"{typename}:{id}"
+
+
 def _gone(data: Any) -> list[str]:
     """The records that changes report as deleted, or out of the caller's view."""
     if isinstance(data, list):
         return [key for item in data for key in _gone(item)]
     if not isinstance(data, Mapping):
         return []
-    typename, id = str(data.get(_TYPENAME, "")), data.get("id")
-    if typename.endswith(_CHANGE) and data.get("kind") in ("delete", "left") and id is not None:
-        return [f"{typename.removesuffix(_CHANGE)}:{id}"]
+    typename = str(data.get(_TYPENAME, ""))
+    is_end = typename.endswith(_CHANGE) and data.get("kind") in ("delete", "left")
+    if is_end and (key := _key(typename.removesuffix(_CHANGE), data)):
+        return [key]
     return [key for item in data.values() for key in _gone(item)]
 
 

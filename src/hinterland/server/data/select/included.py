@@ -133,8 +133,10 @@ class JsonLevel(RecordLevel):
             return json_text.literal(json.dumps(member.constant))
         if name == "id":
             is_integer = self.entry.is_integer
-            text = json_text.id_text(alias, self._dialect, is_integer=is_integer)
-            return f"""'"' || {text} || '"'""" if is_integer else text
+            text, before = json_text.id_text(alias, self._dialect, is_integer=is_integer), member.constant
+            if is_integer:
+                return f"""{json_text.literal(f'"{before}')} || {text} || '"'"""
+            return f"""{json_text.literal(f'"{before}')} || substr({text}, 2)""" if before else text
         if name in META_COLUMNS:
             mark = "" if name == "revision" else '"'
             return f"'{mark}' || {alias}.{META_COLUMNS[name]} || '{mark}'"

@@ -53,7 +53,7 @@ class Select(NamedTuple):
 
 class JsonMember(NamedTuple):
     """A member of the object that is made of a record, under a `key`: the value of a `field` (null where it has none),
-    what comes with the record by the `include` of this name, or a `constant` text."""
+    what comes with the record by the `include` of this name, or a `constant` text, which an id may have behind it."""
 
     key: str
     field: str = ""

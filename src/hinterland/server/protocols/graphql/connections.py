@@ -15,8 +15,8 @@ from hinterland.server.data.select.order import reversed_sort
 from hinterland.server.operations.records import Listing, list_records
 from hinterland.server.protocols.graphql.chosen import Chosen, limit_of, name_of, object_type
 from hinterland.server.protocols.graphql.conditions import where_of
-from hinterland.server.protocols.graphql.meaning import Meaning
-from hinterland.server.protocols.graphql.shapes import Shape, read, without_members
+from hinterland.server.protocols.graphql.meaning import Meaning, above_of
+from hinterland.server.protocols.graphql.shapes import Shape, placed, read, without_members
 
 if TYPE_CHECKING:
     from hinterland.server.data.reader import RecordReader
@@ -179,7 +179,7 @@ async def connection(execution: Execution, selector: Selector, chosen: Chosen, m
     has_next, has_previous = (has_other, has_more) if paging.is_backward else (has_more, has_other)
     cursors, texts = found.cursors[: paging.limit], (found.texts or ())[: paging.limit]
     page = ConnectionPage(cursors, texts, has_next, has_previous, found.total)
-    return selected.shown(page, lambda shape, text: read(projection, shape, text))
+    return selected.shown(page, lambda shape, text: read(projection, shape, text, listing.parent))
 
 
 def _query(given: Mapping[str, Any], paging: PageArguments, *, total: bool) -> Query:
@@ -204,7 +204,7 @@ def connected(
     assert entry is not None
     paging = PageArguments.of(given)
     selected = ConnectionSelection(selector, chosen, number * paging.number)
-    where = where_of(entry, given)
+    where, below = where_of(entry, given), above_of(meaning)
     query = _query(given, paging, total=False)
     sorted_by = [name for name, _ in entry.order(query.sort).keys]
     names = dict.fromkeys([*(selected.projection.fields or ()), *(sorted_by if selected.has_cursors else ())])
@@ -222,7 +222,8 @@ def connected(
 
     def shape(value: Mapping[str, Any]) -> Any:
         found = value["_expand"][key]
-        records = found["items"][: paging.limit]
+        records = placed(value, below, found["items"]) if below else found["items"]
+        records = records[: paging.limit]
         records = records[::-1] if paging.is_backward else records
         cursors = [reader.cursor(entry, query, where, record) for record in records] if selected.has_cursors else ()
         ends = (

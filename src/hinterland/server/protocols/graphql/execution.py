@@ -36,6 +36,7 @@ from hinterland.server.protocols.graphql.connections import connection
 from hinterland.server.protocols.graphql.documents import PlannedDocument
 from hinterland.server.protocols.graphql.introspection import Introspection
 from hinterland.server.protocols.graphql.meaning import MEANING, Meaning
+from hinterland.server.protocols.graphql.nodes import node
 from hinterland.server.protocols.graphql.own_operations import own
 from hinterland.server.protocols.graphql.schema import parent_argument
 from hinterland.server.protocols.graphql.selections import Selector
@@ -44,7 +45,6 @@ from hinterland.server.protocols.graphql.shapes import read
 log = logging.getLogger("hinterland.graphql")
 _INTROSPECTION = frozenset({"__schema", "__type"})
 _OF_KEYS = frozenset({"in_progress", "key_reused"})
-_decode = msgspec.json.decode
 
 
 class RequestError(Exception):
@@ -193,14 +193,15 @@ class Execution:
     async def _view(self, selector: Selector, chosen: Chosen, meaning: Meaning) -> Any:
         entry, given = _entry(meaning), selector.arguments(chosen)
         projection, shape = selector.records(object_type(chosen), selector.inner(chosen), 1)
-        address = RecordAddress(entry, self.parent(entry, given), str(given["id"]), projection)
+        parent = self.parent(entry, given)
+        address = RecordAddress(entry, parent, str(given["id"]), projection)
         try:
             found = await view_text(self.backend, self.of(address))
         except Refusal as refusal:
             if refusal.code == "not_found":
                 return None
             raise
-        return read(projection, shape, found.text)
+        return read(projection, shape, found.text, parent)
 
     async def _list(self, selector: Selector, chosen: Chosen, meaning: Meaning) -> Any:
         entry, given = _entry(meaning), selector.arguments(chosen)
@@ -217,7 +218,7 @@ class Execution:
         page = await list_records(self.backend, self.of(listing))
         if projection.members:
             return msgspec.Raw(f"[{','.join(page.texts or ())}]".encode())
-        return [shape(record) for record in map(_decode, page.texts or ())]
+        return [read(projection, shape, text, listing.parent) for text in page.texts or ()]
 
     # ---------------------------------------------------------------- parts
 
@@ -280,7 +281,7 @@ def error_of(refusal: Refusal, path: list[str | int] | None = None, chosen: Chos
 _ACTS: dict[str, Any] = {
     "view": Execution._view, "list": Execution._list, "connection": connection, "me": mutations.me,
     "aggregate": aggregate, "batch": batch, "bulk": bulk, "service": entities.service, "entities": entities.entities,
-    "own": own,
+    "own": own, "node": node,
     **dict.fromkeys(("create", "patch", "replace", "delete", "upsert"), mutations.change),
     **dict.fromkeys(("sign_up", "log_in", "refresh", "log_out"), mutations.account),
 }  # fmt: skip

@@ -17,7 +17,7 @@ from hinterland.server.operations.call import UNCONDITIONAL, Preconditions
 from hinterland.server.operations.records import RecordAddress, RecordChange, view_text
 from hinterland.server.protocols.graphql.chosen import Chosen, object_type
 from hinterland.server.protocols.graphql.selections import Selector
-from hinterland.server.protocols.graphql.shapes import Shape, without_members
+from hinterland.server.protocols.graphql.shapes import PARENT, Shape, without_members
 
 if TYPE_CHECKING:
     from graphql import GraphQLObjectType, SelectionSetNode
@@ -86,6 +86,7 @@ async def record_of(
     execution: Execution, entry: Entry, parent: str, record: Mapping[str, Any], projection: Projection, shape: Shape
 ) -> Any:
     """A record as a write left it, with what is selected of it; what is related is read by itself."""
+    record = {**record, PARENT: parent} if parent else record
     if not projection.related:
         return shape(record)
     return shape({**record, "_expand": await _related(execution, entry, parent, record, projection)})

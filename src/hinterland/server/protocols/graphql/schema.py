@@ -18,6 +18,7 @@ from graphql import (
     GraphQLField,
     GraphQLID,
     GraphQLInt,
+    GraphQLInterfaceType,
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
@@ -41,6 +42,7 @@ from hinterland.server.protocols.graphql.own_types import OwnTypes
 from hinterland.server.protocols.graphql.scalars import DATE_TIME, INTEGER, JSON, NAME, SCALARS, pascal
 
 log = logging.getLogger("hinterland.graphql")
+NODE_ID = "nodeId"
 
 
 class SchemaMaker:
@@ -57,6 +59,10 @@ class SchemaMaker:
         self._objects: dict[str, GraphQLObjectType] = {}
         self._inputs = Inputs()
         kinds = ("create", "update", "delete", "left")
+        text = "Of all records of all types, each has another one"
+        self._node = GraphQLInterfaceType(
+            "Node", {NODE_ID: GraphQLField(GraphQLNonNull(GraphQLID), description=text)}, description="A record"
+        )
         self._change_kind = GraphQLEnumType("ChangeKind", {kind: kind for kind in kinds})
         self.page_info = GraphQLObjectType(
             "PageInfo",
@@ -83,6 +89,7 @@ class SchemaMaker:
             self._types[name] = GraphQLObjectType(
                 made,
                 self._thunk(entry),
+                interfaces=self._interfaces(entry),
                 description=f"A record of {name}",
                 extensions={MEANING: Meaning("record", entry)},
             )
@@ -97,6 +104,9 @@ class SchemaMaker:
             for name in self._types:
                 changes |= self._bulk(self._entries[name], bulk, changes)
             changes["batch"] = _field(batch_type([*self._types.values()]), Meaning("batch"), writes)
+        if self._types and not self._is_subgraph:  # of a federation each subgraph would have one
+            asked = {NODE_ID: GraphQLArgument(GraphQLNonNull(GraphQLID))}
+            roots["node"] = _field(self._node, Meaning("node"), asked, "The record with a node id")
         if "users" in self._types:
             roots["me"] = _field(self._types["users"], Meaning("me", self._entries["users"]))
             changes |= self._account()
@@ -116,7 +126,10 @@ class SchemaMaker:
         )
 
     def _thunk(self, entry: Entry) -> Callable[[], dict[str, GraphQLField]]:
-        return lambda: dict(self._fields(entry))
+        return lambda: {**dict(self._identity(entry)), **dict(self._fields(entry))}
+
+    def _interfaces(self, entry: Entry) -> Callable[[], list[GraphQLInterfaceType]]:
+        return lambda: [self._node] if _is_node(self._types[entry.name]) else []
 
     # ---------------------------------------------------------------- root fields
 
@@ -160,6 +173,7 @@ class SchemaMaker:
             {
                 "kind": GraphQLField(GraphQLNonNull(self._change_kind)),
                 "id": GraphQLField(GraphQLNonNull(GraphQLID)),
+                NODE_ID: GraphQLField(GraphQLNonNull(GraphQLID)),
                 "parent": GraphQLField(GraphQLString, description="The path of the record that it is below"),
                 "revision": GraphQLField(GraphQLNonNull(INTEGER)),
                 "record": _field(of, Meaning("record", entry)),
@@ -226,6 +240,12 @@ class SchemaMaker:
         }
 
     # ---------------------------------------------------------------- fields of records
+
+    def _identity(self, entry: Entry) -> Iterator[tuple[str, GraphQLField]]:
+        """The fields that say which record it is, in the place of which there may be a declared field of the name."""
+        yield NODE_ID, _field(GraphQLNonNull(GraphQLID), Meaning("node_id", entry), text="The id among all records")
+        for place, name in enumerate(self._parents(entry)):
+            yield name, _field(GraphQLNonNull(GraphQLID), Meaning("parent_id", entry, str(place)))
 
     def _fields(self, entry: Entry) -> Iterator[tuple[str, GraphQLField]]:
         yield "id", _field(GraphQLNonNull(GraphQLID), Meaning("value", entry, "id"))
@@ -313,8 +333,16 @@ def parent_argument(collection: str) -> str:
     return f"{made[0].lower()}{made[1:]}Id"
 
 
-def _field(of: Any, meaning: Meaning, arguments: dict[str, GraphQLArgument] | None = None) -> GraphQLField:
-    return GraphQLField(of, args=arguments or {}, extensions={MEANING: meaning})
+def _field(
+    of: Any, meaning: Meaning, arguments: dict[str, GraphQLArgument] | None = None, text: str | None = None
+) -> GraphQLField:
+    return GraphQLField(of, args=arguments or {}, extensions={MEANING: meaning}, description=text)
+
+
+def _is_node(type: GraphQLObjectType) -> bool:
+    """Whether a type has node ids, and no field of its own under that name."""
+    meaning: Meaning = type.fields[NODE_ID].extensions[MEANING]
+    return meaning.act == "node_id"
 
 
 def _list(of: Any) -> Any:

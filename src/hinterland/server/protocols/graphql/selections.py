@@ -27,7 +27,8 @@ from hinterland.server.data.select.question import JsonMember
 from hinterland.server.protocols.graphql.chosen import Chosen, limit_of, object_type, offset_of
 from hinterland.server.protocols.graphql.conditions import where_of
 from hinterland.server.protocols.graphql.connections import connected
-from hinterland.server.protocols.graphql.meaning import MEANING, Meaning
+from hinterland.server.protocols.graphql.meaning import MEANING, Meaning, above_of
+from hinterland.server.protocols.graphql.nodes import identity
 from hinterland.server.protocols.graphql.shapes import (
     Shape,
     constant,
@@ -159,6 +160,10 @@ class Selector:
                 parts.append((key, member(meaning.name, shape)))
                 is_plain = shape is None or (shape is id_text and has_text_ids(meaning))
                 members.append(JsonMember(key, meaning.name) if is_plain else None)
+            elif meaning.act in ("node_id", "parent_id"):
+                parts.append((key, identity(type.name, meaning)))
+                is_alone = meaning.entry is not None and not meaning.entry.collection.parent
+                members.append(JsonMember(key, "id", constant=f"{type.name}:") if is_alone else None)
             else:
                 included, shape = self._related(chosen, meaning, number, prefix + key)
                 related.append(included)
@@ -196,7 +201,7 @@ class Selector:
             where=where_of(meaning.entry, given),
             offset=offset_of(given),
         )
-        return included, expanded(key, shape, is_one=False)
+        return included, expanded(key, shape, is_one=False, below=above_of(meaning))
 
     def value_shape(self, chosen: Chosen) -> Shape | None:
         """The shape of a value that is no record, or of each of a list; None: as it is."""

@@ -14,9 +14,26 @@ Shape = Callable[[Mapping[str, Any]], Any]
 """Makes a value of the selection of what was read."""
 
 
-def read(projection: Projection, shape: Shape, text: str) -> Any:
-    """A record's JSON in the form that is selected of it."""
-    return msgspec.Raw(text.encode()) if projection.members else shape(msgspec.json.decode(text))
+PARENT = "_parent"
+"""The member in which a record that was read has the path of the record that it is below."""
+
+
+def read(projection: Projection, shape: Shape, text: str, parent: str = "") -> Any:
+    """A record's JSON in the form that is selected of it; it is below the record `parent`."""
+    if projection.members:
+        return msgspec.Raw(text.encode())
+    record = msgspec.json.decode(text)
+    if parent:
+        record[PARENT] = parent
+    return shape(record)
+
+
+def placed(above: Mapping[str, Any], collection: str, records: list[Any]) -> list[Any]:
+    """Records that were read below another one, of this collection."""
+    path = f"{above[PARENT]}/{collection}" if PARENT in above else collection
+    for record in records:
+        record[PARENT] = f"{path}/{above['id']}"
+    return records
 
 
 def object_of(parts: Sequence[tuple[str, Shape]]) -> Shape:
@@ -64,8 +81,10 @@ def id_text(value: Any) -> Any:
     return None if value is None else str(value)
 
 
-def expanded(key: str, shape: Shape, *, is_one: bool) -> Shape:
-    """What comes with a record under a key."""
+def expanded(key: str, shape: Shape, *, is_one: bool, below: str = "") -> Shape:
+    """What comes with a record under a key; `below`: the record's collection, where it is below the record."""
+    if below:
+        return lambda value: [shape(item) for item in placed(value, below, value["_expand"][key]["items"])]
     if is_one:
 
         def one(value: Mapping[str, Any]) -> Any:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from graphql import GraphQLError, GraphQLSchema, OperationDefinitionNode
+from graphql import GraphQLError, GraphQLSchema, OperationDefinitionNode, get_named_type
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.events import StreamQuery
@@ -27,7 +27,9 @@ from hinterland.server.protocols.graphql.documents import PlannedDocument
 from hinterland.server.protocols.graphql.endpoint import Parameters
 from hinterland.server.protocols.graphql.execution import RequestError, error_of, values_of
 from hinterland.server.protocols.graphql.meaning import MEANING
+from hinterland.server.protocols.graphql.nodes import node_id
 from hinterland.server.protocols.graphql.selections import Selector
+from hinterland.server.protocols.graphql.shapes import PARENT
 
 READY, POSITION, COMMIT, RESYNC, ENDED = b"r", b"p", b"c", b"y", b"e"
 """What an event begins with, before the JSON of a response."""
@@ -134,12 +136,15 @@ def _filter(entry: Entry, given: Mapping[str, Any]) -> str:
 def _change(selector: Selector, chosen: Chosen) -> MakeChange:
     """What makes a change of what is selected of it. Raises `invalid_query` for related records."""
     kind = object_type(chosen)
+    of_records = get_named_type(kind.fields["record"].type).name
     parts: list[tuple[str, MakeChange]] = []
     for key, each in selector.chosen(kind, selector.inner(chosen)):
         if each is None:
             parts.append((key, lambda change, record: kind.name))
         elif each.nodes[0].name.value == "record":
             parts.append((key, _selected(selector, each)))
+        elif each.nodes[0].name.value == "nodeId":
+            parts.append((key, lambda change, record: node_id(of_records, change.delta.parent, change.delta.id)))
         else:
             parts.append((key, _FACTS[each.nodes[0].name.value]))
 
@@ -155,7 +160,7 @@ def _selected(selector: Selector, chosen: Chosen) -> MakeChange:
         names = ", ".join(related.key for related in projection.related)
         message = f"{names}: a change has its record alone; read related records by a query"
         raise Refusal("invalid_query", message)
-    return lambda change, record: None if record is None else shape(record)
+    return lambda change, record: None if record is None else shape({**record, PARENT: change.delta.parent})
 
 
 _FACTS: dict[str, MakeChange] = {
