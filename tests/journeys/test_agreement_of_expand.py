@@ -23,6 +23,7 @@ OWN = "auth.id == record.owner"
 FLAGS: dict[str, Any] = {"hidden": Boolean(), "unlisted": Boolean(), "owner": Text(), "rank": Integer()}
 NODES = Collection(
     name="nodes",
+    graphql="Spot",
     fields={**FLAGS, "next": Reference(to="nodes"), "leaf": Reference(to="leaves"), "secret": Text(read=OWN)},
     rules=Rules(list=LISTED, view=OPEN),
 )

@@ -34,6 +34,19 @@ def singular(name: str) -> str:
     return name
 
 
+def plural(name: str) -> str:
+    """A plural whose `singular` is this name."""
+    found = _LAST.search(name)
+    last = found[1] if found is not None else name
+    before = name[: len(name) - len(last)]
+    for many, one in _IRREGULAR.items():
+        if one == last.lower():
+            return before + (many.capitalize() if last[0].isupper() else many)
+    likely = f"{name}es" if name.endswith(("ss", "sh", "ch", "x", "z")) else f"{name}s"
+    likely = f"{name[:-1]}ies" if re.search("[^aeiou]y$", name) else likely
+    return likely if singular(likely) == name and last.lower() not in _SAME else f"{name}List"
+
+
 def type_name(collection: str) -> str:
     """The type of a collection's records: `Post` for posts, `BlogPost` for blog_posts."""
     words = [word for word in _WORDS.split(singular(collection)) if word]

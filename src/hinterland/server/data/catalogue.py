@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from hinterland.contract.errors import Refusal
+from hinterland.contract.graphql_names import collision
 from hinterland.contract.identity import Principal, RecordId, is_record_id
 from hinterland.contract.kinds.field import Field, OnDelete, item_type
 from hinterland.contract.linking import linked
@@ -286,6 +287,8 @@ class Catalogue:
                 raise DeclarationError(f"collection {collection.name!r} is declared twice")
             self.entries[collection.name] = Entry(collection, self.users_are_integer, dialect, asked, of_caller)
         self._link()
+        if problem := collision([entry.collection for entry in self.entries.values() if self.is_used(entry)]):
+            raise DeclarationError(problem)
         self._compile_anew()
         self.asked = self._asked()
         named = {collection.name: collection for collection in collections}

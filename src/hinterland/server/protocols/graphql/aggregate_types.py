@@ -23,11 +23,12 @@ from graphql import (
 
 from hinterland.contract.aggregation import VALUES, Aggregation
 from hinterland.contract.errors import Refusal
+from hinterland.contract.graphql_names import NAME
 from hinterland.contract.matching import sortable_names
 from hinterland.contract.query import MAX_LIMIT
 from hinterland.contract.records import META, Collection
 from hinterland.contract.result_columns import ResultColumn, columns_of, parts_of
-from hinterland.server.protocols.graphql.scalars import JSON, NAME, SCALARS
+from hinterland.server.protocols.graphql.scalars import JSON, SCALARS
 
 GROUP = "group"
 COLUMN = "column"

@@ -18,13 +18,13 @@ from graphql import (
     GraphQLString,
 )
 
+from hinterland.contract.graphql_names import NAME, graphql_names
 from hinterland.contract.kinds.field import Field
-from hinterland.contract.naming import type_name
 from hinterland.contract.query import DEFAULT_LIMIT
 from hinterland.contract.records import META
 from hinterland.kit.cel.types import Type
 from hinterland.server.data.catalogue import Entry
-from hinterland.server.protocols.graphql.scalars import JSON, NAME, SCALARS
+from hinterland.server.protocols.graphql.scalars import JSON, SCALARS
 
 
 class ArgumentTypes:
@@ -59,14 +59,16 @@ class ArgumentTypes:
             sortable = [name for name, field in entry.collection.fields.items() if field.is_sortable]
             names = [name for name in dict.fromkeys([*META, *sortable]) if NAME.fullmatch(name)]
             values = {f"{name}_{way}": sign + name for name in names for way, sign in (("ASC", ""), ("DESC", "-"))}
-            made = self._sorts[entry.name] = GraphQLEnumType(f"{type_name(entry.name)}Sort", values)
+            made = self._sorts[entry.name] = GraphQLEnumType(f"{graphql_names(entry.collection).type}Sort", values)
         return made
 
     def where(self, entry: Entry) -> GraphQLInputObjectType:
         """The type of conditions."""
         made = self._wheres.get(entry.name)
         if made is None:
-            made = GraphQLInputObjectType(f"{type_name(entry.name)}Where", lambda: self._conditions(entry))
+            made = GraphQLInputObjectType(
+                f"{graphql_names(entry.collection).type}Where", lambda: self._conditions(entry)
+            )
             self._wheres[entry.name] = made
         return made
 

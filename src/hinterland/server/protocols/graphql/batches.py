@@ -11,7 +11,7 @@ from graphql import GraphQLInputObjectType, get_named_type
 
 from hinterland.contract.batches import MAX_BULK_ROWS, Batch, BatchAct, BatchWrite, Returns
 from hinterland.contract.errors import Refusal
-from hinterland.contract.naming import type_name
+from hinterland.contract.graphql_names import graphql_names
 from hinterland.server.data.admission import admit, is_closed
 from hinterland.server.data.requests import Upsert
 from hinterland.server.operations.batch import write_batch
@@ -88,7 +88,8 @@ class _Results:
             for own, one in inner:
                 if one is not None and name_of(one) == "record":
                     for name, count in counts.items():
-                        of, sets = selector.object_type(type_name(name)), selector.inner(one)
+                        title = graphql_names(entries[name].collection).type
+                        of, sets = selector.object_type(title), selector.inner(one)
                         self._plans[key, own, name] = planned(execution, selector, entries[name], of, sets, count)
 
     @property

@@ -22,6 +22,7 @@ from graphql.execution.values import get_variable_values
 from msgspec.structs import replace
 
 from hinterland.contract.errors import Refusal
+from hinterland.contract.graphql_names import graphql_names
 from hinterland.contract.query import Query
 from hinterland.server.backend import Backend
 from hinterland.server.data.catalogue import Entry
@@ -38,7 +39,6 @@ from hinterland.server.protocols.graphql.introspection import Introspection
 from hinterland.server.protocols.graphql.meaning import MEANING, Meaning
 from hinterland.server.protocols.graphql.nodes import node
 from hinterland.server.protocols.graphql.own_operations import own
-from hinterland.server.protocols.graphql.schema import parent_argument
 from hinterland.server.protocols.graphql.selections import Selector
 from hinterland.server.protocols.graphql.shapes import read
 
@@ -229,13 +229,13 @@ class Execution:
     def parent(self, entry: Entry, given: Mapping[str, Any]) -> str:
         """The path of the record below which the records are. Raises `invalid_query` for an id that is none."""
         for above in _above(self.backend, entry):
-            above.parse_id(str(given[parent_argument(above.name)]))
+            above.parse_id(str(given[graphql_names(above.collection).parent]))
         return self.path_above(entry, given)
 
     def path_above(self, entry: Entry, given: Mapping[str, Any]) -> str:
         """The same, of ids that may be none."""
-        above = [each.name for each in _above(self.backend, entry)]
-        return "/".join([part for name in above for part in (name, str(given[parent_argument(name)]))])
+        above = [(each.name, graphql_names(each.collection).parent) for each in _above(self.backend, entry)]
+        return "/".join([part for name, argument in above for part in (name, str(given[argument]))])
 
 
 def _above(backend: Backend, entry: Entry) -> list[Entry]:

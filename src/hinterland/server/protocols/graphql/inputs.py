@@ -6,11 +6,11 @@ from typing import Any
 
 from graphql import GraphQLBoolean, GraphQLID, GraphQLInputField, GraphQLInputObjectType, GraphQLList, GraphQLNonNull
 
+from hinterland.contract.graphql_names import NAME, graphql_names, pascal
 from hinterland.contract.kinds.field import Field
-from hinterland.contract.naming import type_name
 from hinterland.kit.cel.types import ListType, ObjectType, Type
 from hinterland.server.data.catalogue import Entry
-from hinterland.server.protocols.graphql.scalars import JSON, NAME, SCALARS, pascal
+from hinterland.server.protocols.graphql.scalars import JSON, SCALARS
 
 
 class Inputs:
@@ -21,7 +21,7 @@ class Inputs:
 
     def of(self, entry: Entry, end: str) -> GraphQLInputObjectType:
         """The type of a body of the collection: its fields' values. `end`: of what it is the body."""
-        title = f"{type_name(entry.name)}{end}"
+        title = f"{graphql_names(entry.collection).type}{end}"
         made = self._inputs.get(title)
         if made is None:
             fields: dict[str, GraphQLInputField] = {}

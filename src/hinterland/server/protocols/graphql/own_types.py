@@ -21,10 +21,11 @@ from graphql import (
 )
 from msgspec import inspect
 
+from hinterland.contract.graphql_names import NAME, pascal
 from hinterland.contract.operations import Operation
 from hinterland.contract.transfers import Download, body_field
 from hinterland.server.protocols.graphql.meaning import MEANING, Meaning
-from hinterland.server.protocols.graphql.scalars import BYTES_TEXT, DATE_TIME, INTEGER, JSON, NAME, pascal
+from hinterland.server.protocols.graphql.scalars import BYTES_TEXT, DATE_TIME, INTEGER, JSON
 
 log = logging.getLogger("hinterland.graphql")
 _PLAIN: dict[type[inspect.Type], Any] = {

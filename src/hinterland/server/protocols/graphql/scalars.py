@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from graphql import GraphQLBoolean, GraphQLFloat, GraphQLScalarType, GraphQLString
 
 from hinterland.kit import strict_json
 from hinterland.kit.cel.types import BOOL, BYTES, DOUBLE, INT, INT64, STRING, TIMESTAMP, Type
-
-NAME = re.compile(r"(?!__)[_A-Za-z][_0-9A-Za-z]*")
 
 DATE_TIME = GraphQLScalarType(
     "DateTime",
@@ -25,8 +22,3 @@ SCALARS: dict[Type, Any] = {
     STRING: GraphQLString, INT: INTEGER, INT64: BIG_INT, DOUBLE: GraphQLFloat, BOOL: GraphQLBoolean,
     TIMESTAMP: DATE_TIME, BYTES: BYTES_TEXT,
 }  # fmt: skip
-
-
-def pascal(name: str) -> str:
-    """A name in the form of types: `BlogPost` for blog_post."""
-    return "".join([part[:1].upper() + part[1:] for part in re.split(r"[^0-9A-Za-z]+", name)])

@@ -6,7 +6,6 @@ Types have no resolvers: a document is planned as a whole. What a field of the s
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
@@ -26,8 +25,8 @@ from graphql import (
     GraphQLString,
 )
 
+from hinterland.contract.graphql_names import NAME, GraphQLNames, graphql_names, pascal
 from hinterland.contract.kinds.field import Field
-from hinterland.contract.naming import type_name
 from hinterland.contract.operations import Operation
 from hinterland.kit.cel.types import ListType, ObjectType, Type
 from hinterland.server.data.catalogue import Catalogue, Entry
@@ -39,9 +38,8 @@ from hinterland.server.protocols.graphql.federation import subgraph_fields
 from hinterland.server.protocols.graphql.inputs import Inputs
 from hinterland.server.protocols.graphql.meaning import MEANING, Meaning
 from hinterland.server.protocols.graphql.own_types import OwnTypes
-from hinterland.server.protocols.graphql.scalars import DATE_TIME, INTEGER, JSON, NAME, SCALARS, pascal
+from hinterland.server.protocols.graphql.scalars import DATE_TIME, INTEGER, JSON, SCALARS
 
-log = logging.getLogger("hinterland.graphql")
 NODE_ID = "nodeId"
 
 
@@ -53,7 +51,7 @@ class SchemaMaker:
         self._is_subgraph = is_subgraph
         self._entries = {entry.name: entry for entry in catalogue.entries.values() if catalogue.is_used(entry)}
         self._types: dict[str, GraphQLObjectType] = {}
-        self._names: dict[str, str] = {}
+        self._names: dict[str, GraphQLNames] = {}
         self._arguments = ArgumentTypes()
         self._connections: dict[str, GraphQLObjectType] = {}
         self._objects: dict[str, GraphQLObjectType] = {}
@@ -75,19 +73,11 @@ class SchemaMaker:
         )
 
     def made(self, own: Sequence[Operation] = (), taken: Container[str] = ()) -> GraphQLSchema:
-        """The schema, with the `own` operations of an app, whose types have none of the names `taken`. Raises
-        ValueError where two collections would have one name."""
+        """The schema, with the `own` operations of an app, whose types have none of the names `taken`."""
         for name, entry in self._entries.items():
-            made = type_name(name)
-            if NAME.fullmatch(made) is None:
-                log.warning("the collection %r has no name that GraphQL can have, so it is not in the schema", name)
-                continue
-            if made in self._names.values():
-                other = next(key for key, value in self._names.items() if value == made)
-                raise ValueError(f"the collections {other!r} and {name!r} are both {made} in GraphQL; rename one")
-            self._names[name] = made
+            made = self._names[name] = graphql_names(entry.collection)
             self._types[name] = GraphQLObjectType(
-                made,
+                made.type,
                 self._thunk(entry),
                 interfaces=self._interfaces(entry),
                 description=f"A record of {name}",
@@ -117,7 +107,7 @@ class SchemaMaker:
         of_queries, of_mutations = OwnTypes(taken).fields(own, roots, changes)
         roots, changes = roots | of_queries, changes | of_mutations
         query, mutation = GraphQLObjectType("Query", roots), GraphQLObjectType("Mutation", changes)
-        followed = {_camel(name): self._followed(self._entries[name]) for name in self._types}
+        followed = {self._names[name].many: self._followed(self._entries[name]) for name in self._types}
         return GraphQLSchema(
             query,
             mutation if changes else None,
@@ -134,10 +124,8 @@ class SchemaMaker:
     # ---------------------------------------------------------------- root fields
 
     def _roots(self, entry: Entry) -> dict[str, GraphQLField]:
-        of, name = self._types[entry.name], self._names[entry.name]
-        one, many = name[0].lower() + name[1:], _camel(entry.name)
-        if one == many:
-            many = f"{many}List"
+        of, names = self._types[entry.name], self._names[entry.name]
+        name, one, many = names.type, names.one, names.lists
         above = {part: GraphQLArgument(GraphQLNonNull(GraphQLID)) for part in self._parents(entry)}
         id = {"id": GraphQLArgument(GraphQLNonNull(GraphQLID))}
         return {
@@ -161,13 +149,13 @@ class SchemaMaker:
         names: list[str] = []
         while entry.collection.parent:
             entry = self._catalogue[entry.collection.parent]
-            names.insert(0, parent_argument(entry.name))
+            names.insert(0, graphql_names(entry.collection).parent)
         return names
 
     # ---------------------------------------------------------------- subscriptions
 
     def _followed(self, entry: Entry) -> GraphQLField:
-        of, name = self._types[entry.name], self._names[entry.name]
+        of, name = self._types[entry.name], self._names[entry.name].type
         change = GraphQLObjectType(
             f"{name}Change",
             {
@@ -190,7 +178,7 @@ class SchemaMaker:
     # ---------------------------------------------------------------- mutations
 
     def _changes(self, entry: Entry) -> dict[str, GraphQLField]:
-        of, name = self._types[entry.name], self._names[entry.name]
+        of, name = self._types[entry.name], self._names[entry.name].type
         above = {part: GraphQLArgument(GraphQLNonNull(GraphQLID)) for part in self._parents(entry)}
         id = {"id": GraphQLArgument(GraphQLNonNull(GraphQLID))}
         revision = {"revision": GraphQLArgument(INTEGER, description="That the record must have")}
@@ -217,7 +205,7 @@ class SchemaMaker:
     def _bulk(
         self, entry: Entry, of: GraphQLObjectType, changes: Mapping[str, GraphQLField]
     ) -> dict[str, GraphQLField]:
-        name, many = self._names[entry.name], pascal(entry.name)
+        name, many = self._names[entry.name].type, pascal(self._names[entry.name].many)
         above = {part: GraphQLArgument(GraphQLNonNull(GraphQLID)) for part in self._parents(entry)}
         given = bulk_arguments(changes.get(f"upsert{name}"), changes[f"create{name}"].args["input"])
         title = f"create{many}" if many != name else f"create{many}List"
@@ -284,7 +272,7 @@ class SchemaMaker:
     def _type_of(self, entry: Entry, name: str, field: Field) -> Any:
         if field.link is not None:
             return GraphQLList(GraphQLNonNull(GraphQLID)) if isinstance(field.type, ListType) else GraphQLID
-        return self._type(f"{self._names[entry.name]}{pascal(name)}", field.type)
+        return self._type(f"{self._names[entry.name].type}{pascal(name)}", field.type)
 
     def _type(self, place: str, kind: Type) -> Any:
         if isinstance(kind, ListType):
@@ -303,7 +291,7 @@ class SchemaMaker:
     def _connection(self, entry: Entry) -> GraphQLObjectType:
         made = self._connections.get(entry.name)
         if made is None:
-            name, of = self._names[entry.name], self._types[entry.name]
+            name, of = self._names[entry.name].type, self._types[entry.name]
             edge = GraphQLObjectType(
                 f"{name}Edge",
                 {"cursor": GraphQLField(GraphQLNonNull(GraphQLString)), "node": GraphQLField(GraphQLNonNull(of))},
@@ -321,16 +309,9 @@ class SchemaMaker:
 
 
 def schema_of(catalogue: Catalogue, own: Sequence[Operation] = (), *, is_subgraph: bool = False) -> GraphQLSchema:
-    """The schema of a catalogue and of an app's own operations. Raises ValueError where two collections would have one
-    name."""
+    """The schema of a catalogue and of an app's own operations."""
     made = SchemaMaker(catalogue, is_subgraph=is_subgraph).made()
     return SchemaMaker(catalogue, is_subgraph=is_subgraph).made(own, made.type_map) if own else made
-
-
-def parent_argument(collection: str) -> str:
-    """The argument that names the record of a collection below which others are: `postId`."""
-    made = type_name(collection)
-    return f"{made[0].lower()}{made[1:]}Id"
 
 
 def _field(
@@ -359,8 +340,3 @@ def _names_of_reference(name: str, taken: set[str], plural: str) -> tuple[str, s
             return (name, shown) if shown not in taken else (name, f"{name}_record")
     held = f"{name}Id{plural}"
     return held if held not in taken else f"{name}_id{plural}", name
-
-
-def _camel(name: str) -> str:
-    made = pascal(name)
-    return made[:1].lower() + made[1:]
