@@ -63,6 +63,28 @@ class CollectionDescription(msgspec.Struct, frozen=True, kw_only=True):
     fields: dict[str, dict[str, Any]]
 
 
+class ChannelAccess(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom the rules of a channel let pass."""
+
+    join: Access
+    send: Access
+
+
+class ChannelDescription(msgspec.Struct, frozen=True, kw_only=True):
+    """Channels that are declared, as far as the reader may know them: the `path` that covers their names, and the
+    `parameters` that it has in braces, each `text` or `integer`. `rules`, by `join` and `send`, are there where the
+    reader may know them."""
+
+    path: str
+    parameters: dict[str, Literal["text", "integer"]]
+    history: int
+    history_days: float
+    presence: bool
+    shows: list[str]
+    access: ChannelAccess
+    rules: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
+
+
 class ServerLimits(msgspec.Struct, frozen=True, kw_only=True):
     """The limits of requests: bytes of a body and a record, levels of JSON, records of a page, collections of a pull,
     mutations and writes of a push, writes of a mutation, and outcomes that a device has not acknowledged."""
@@ -78,9 +100,10 @@ class ServerLimits(msgspec.Struct, frozen=True, kw_only=True):
     max_unacknowledged: int
 
 
-class AppDescription(msgspec.Struct, frozen=True, kw_only=True):
+class AppDescription(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a client must know of an app. `api` is the version of this description, `fingerprint` changes with
-    everything else in it, and `audience` says for whom it is: administrators see everything."""
+    everything else in it, and `audience` says for whom it is: administrators see everything. `channels` is left out
+    where there are none."""
 
     api: int
     name: str
@@ -90,6 +113,7 @@ class AppDescription(msgspec.Struct, frozen=True, kw_only=True):
     password_min_length: int
     limits: ServerLimits
     collections: list[CollectionDescription]
+    channels: list[ChannelDescription] = []
 
 
 def described_field(field: Field) -> dict[str, Any]:

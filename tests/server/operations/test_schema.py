@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hinterland.contract.channels import Channel
 from hinterland.contract.identity import SIGNED_OUT
 from hinterland.contract.records import users
 from hinterland.server.operations.schema import described as described_app
@@ -150,3 +151,24 @@ async def test_it_is_made_once(api: Api) -> None:
     assert described_app(api.backend, SIGNED_OUT) is first
     await api("POST", "/v1/admin/schema", json={"collections": [MOODS]}, headers=api.admin)
     assert described_app(api.backend, SIGNED_OUT) is not first
+
+
+async def test_the_channels_of_the_app(tmp_path: Path) -> None:
+    """The description has the channels of the app with whom their rules let pass, without those for administrators
+    alone, and for administrators with the rules themselves; it changes with them."""
+    room = Channel("room/{id:int}/{side}", join="auth != null", send="channel.id > 3", history=5, shows=("name",))
+    channels = [room, Channel("staff", presence=False), Channel("news", join="true")]
+    async with serving(SqliteStorage(tmp_path), declare=lambda app: setattr(app, "channels", channels)) as api:
+        found = (await api("GET", "/v1/schema")).json()
+        assert found["channels"] == [
+            {"path": "news", "parameters": {}, "history": 0, "history_days": 30.0, "presence": True, "shows": [],
+             "access": {"join": "everybody", "send": "admin"}},
+            {"path": "room/{id:int}/{side}", "parameters": {"id": "integer", "side": "text"}, "history": 5,
+             "history_days": 30.0, "presence": True, "shows": ["name"],
+             "access": {"join": "signed_in", "send": "rule"}},
+        ]  # fmt: skip
+        whole = (await api("GET", "/v1/schema", headers=api.admin)).json()
+        assert [(each["path"], each["rules"]["send"]) for each in whole["channels"]] == [
+            ("news", ""), ("room/{id:int}/{side}", "channel.id > 3"), ("staff", ""),
+        ]  # fmt: skip
+        assert (await api("GET", "/openapi.json")).json()["x-hinterland"]["channels"] == found["channels"]

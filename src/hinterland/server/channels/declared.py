@@ -6,19 +6,22 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from hinterland.contract.channels import MAX_CHANNEL_NAME, Channel
 from hinterland.contract.errors import Refusal
 from hinterland.contract.expressions import auth_type
 from hinterland.contract.identity import Principal
+from hinterland.contract.schemas import ChannelAccess, ChannelDescription
 from hinterland.kit.cel.checking import check
 from hinterland.kit.cel.errors import CelError
 from hinterland.kit.cel.moments import NOW
 from hinterland.kit.cel.parser import parse
 from hinterland.kit.cel.typed import RELATED
-from hinterland.kit.cel.types import Environment, ObjectType
+from hinterland.kit.cel.types import INT, Environment, ObjectType
 from hinterland.server.data.asks import RuleChecker
 from hinterland.server.data.catalogue import SIGNED_UP, Catalogue, DeclarationError
-from hinterland.server.data.rules import DIALECTS, KnownFields, Rule, asked_collection, tables_of
+from hinterland.server.data.rules import DIALECTS, KnownFields, Rule, access_of, asked_collection, tables_of
 from hinterland.server.storage.protocol import DialectName, Snapshot
 
 log = logging.getLogger("hinterland.channels")
@@ -87,6 +90,11 @@ class ChannelBook:
                 rules.append(ChannelRules(channel, None, None))
         self._rules = rules
 
+    def described(self, *, is_admin: bool, has_text: bool) -> list[ChannelDescription]:
+        """What administrators, or all others, may know of the channels, with their rules where it `has_text`."""
+        found = [_described(rules, has_text=has_text) for rules in self._rules]
+        return [each for each in found if is_admin or {each.access.join, each.access.send} != {"admin"}]
+
     def of(self, name: str) -> NamedChannel:
         """The channel of a name. Raises `not_found`."""
         if len(name) <= MAX_CHANNEL_NAME:
@@ -134,3 +142,17 @@ class ChannelBook:
                 "change; use it in the send rule"
             )
         return ChannelRules(channel, join, send)
+
+
+def _described(rules: ChannelRules, *, has_text: bool) -> ChannelDescription:
+    declared = rules.declared
+    return ChannelDescription(
+        path=declared.path,
+        parameters={name: "integer" if kind is INT else "text" for name, kind in declared.parameters.items()},
+        history=declared.history,
+        history_days=declared.history_days,
+        presence=declared.presence,
+        shows=[*declared.shows],
+        access=ChannelAccess(join=access_of(rules.join), send=access_of(rules.send)),
+        rules={"join": declared.join, "send": declared.send} if has_text else msgspec.UNSET,
+    )

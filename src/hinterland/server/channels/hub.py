@@ -48,7 +48,7 @@ class ChannelHub:
         self._storage = storage
         self._catalogue = catalogue
         self._clock = clock
-        self._book = book
+        self.book = book
         self._settings = settings
         self._rights = SeatRights(storage, clock, self._lose)
         self._relay: Relay = (
@@ -64,7 +64,7 @@ class ChannelHub:
 
     async def start(self) -> None:
         """Begin to deliver."""
-        if not self._book.is_empty:
+        if not self.book.is_empty:
             await self._relay.start()
             self._tasks = [asyncio.create_task(work()) for work in (self._rooms.flush, self._look)]
             if self._storage.has_other_writers:
@@ -87,7 +87,7 @@ class ChannelHub:
 
         Raises `not_found`, `unauthorized`, `forbidden`, `too_large`, `rate_limited` and `unavailable`.
         """
-        channel = self._book.of(name)
+        channel = self.book.of(name)
         seat = Seat(secrets.token_urlsafe(9), channel, caller, holder)
         seat.state = self._checked_state(state)
         self._seats[seat] = None
@@ -119,7 +119,7 @@ class ChannelHub:
         """Send a message of the app itself to all members of a channel; its number where it is kept, else 0. Raises
         what `send` does, and `not_found`."""
         _check_event(event)
-        return await self._submit(self._book.of(name), event, data, keep, "", "null", "")
+        return await self._submit(self.book.of(name), event, data, keep, "", "null", "")
 
     async def _submit(
         self, channel: NamedChannel, event: str, data: object, keep: bool, member: str, user: str, account: str
@@ -226,9 +226,9 @@ class ChannelHub:
 
     def renew(self) -> None:
         """The collections that rules ask are declared anew."""
-        self._book.renew()
+        self.book.renew()
         for seat in self._seats:
-            self._rights.replace(seat, self._book.of(seat.channel.name))
+            self._rights.replace(seat, self.book.of(seat.channel.name))
         self._looks.set()
 
     async def maintain(self) -> None:

@@ -7,7 +7,7 @@ that nobody else reads or writes; of a rule they see whom it lets pass, and its 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 import msgspec
@@ -23,6 +23,7 @@ from hinterland.contract.schemas import (
     Access,
     ActionAccess,
     AppDescription,
+    ChannelDescription,
     CollectionDescription,
     ServerLimits,
     described_field,
@@ -33,9 +34,11 @@ from hinterland.server.data.rules import access_of
 from hinterland.server.declaration import App
 
 
-def describe(app: App, catalogue: Catalogue, *, is_admin: bool) -> AppDescription:
-    """The description of `app` for administrators, or for all others."""
-    settings, has_text = app.settings, is_admin or app.settings.public_rules
+def describe(
+    app: App, catalogue: Catalogue, channels: Sequence[ChannelDescription] = (), *, is_admin: bool
+) -> AppDescription:
+    """The description of `app`, whose `channels` are those of the reader, for administrators, or for all others."""
+    settings, has_text = app.settings, has_rules(app, is_admin=is_admin)
     known = known_fields(catalogue, is_admin=is_admin)
     described = [_collection(app, catalogue[name], fields, known, has_text=has_text) for name, fields in known.items()]
     made = AppDescription(
@@ -57,10 +60,16 @@ def describe(app: App, catalogue: Catalogue, *, is_admin: bool) -> AppDescriptio
             max_unacknowledged=sync.MAX_UNACKNOWLEDGED,
         ),
         collections=described,
+        channels=sorted(channels, key=lambda each: each.path),
     )
     # The order in which collections were declared differs between the processes of one database.
     ordered = msgspec.structs.replace(made, collections=sorted(described, key=lambda each: each.name))
     return msgspec.structs.replace(made, fingerprint=_fingerprint(ordered))
+
+
+def has_rules(app: App, *, is_admin: bool) -> bool:
+    """Whether administrators, or all others, may know the rules as they are written."""
+    return is_admin or app.settings.public_rules
 
 
 def known_fields(catalogue: Catalogue, *, is_admin: bool) -> dict[str, dict[str, Field]]:

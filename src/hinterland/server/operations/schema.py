@@ -16,7 +16,7 @@ from hinterland.kit import validation_mismatch
 from hinterland.kit.closest_first import closest_first
 from hinterland.server.backend import Backend
 from hinterland.server.data.catalogue import Catalogue, DeclarationError
-from hinterland.server.data.description import describe
+from hinterland.server.data.description import describe, has_rules
 from hinterland.server.data.schema import SchemaChange
 from hinterland.server.operations.call import Call, Reply
 from hinterland.server.storage.failures import StorageError
@@ -40,7 +40,9 @@ def described(backend: Backend, reader: Principal) -> DescribedApp:
         made = {}
         _described[catalogue] = catalogue.version, made
     if reader.is_admin not in made:
-        whole = describe(backend.app, catalogue, is_admin=reader.is_admin)
+        has_text = has_rules(backend.app, is_admin=reader.is_admin)
+        channels = backend.channels.book.described(is_admin=reader.is_admin, has_text=has_text)
+        whole = describe(backend.app, catalogue, channels, is_admin=reader.is_admin)
         made[reader.is_admin] = DescribedApp(msgspec.Raw(msgspec.json.encode(whole)), whole.fingerprint)
     return made[reader.is_admin]
 
