@@ -84,6 +84,13 @@ def test_relay(server: ServerProcess) -> None:
     assert found_by(server, "relay") == [["ab", True, 5], ["abcd", True, 5], ["abcde", False, 5]]
 
 
+def test_relay_subscriptions(server: ServerProcess) -> None:
+    """Relay's runtime finds records by their node ids, and `requestSubscription` over graphql-transport-ws changes them
+    in its store: what is updated, and what is deleted."""
+    outcome = found_by(server, "live")
+    assert outcome == {"before": [{"title": "first"}, {"title": "other"}], "after": [{"title": "last"}, None]}
+
+
 @pytest.mark.parametrize("name", ["apollo", "urql"])
 def test_react_hooks(server_process: Callable[..., ServerProcess], tmp_path: Path, name: str) -> None:
     """In a browser, the hooks of @apollo/client and of urql query, mutate, show an error of a field and follow changes,

@@ -20,7 +20,7 @@ ONE = "query ($id: ID!) { post(id: $id) { id title text } }"
 EDGES = "{ postsConnection(first: 2) { totalCount pageInfo { endCursor } edges { cursor node { id title } } } }"
 UPDATE = 'mutation { updatePost(id: "1", patch: {title: "B"}) { id title } }'
 BELOW = "{ posts { id title comments { id nodeId text } } }"
-BELOW_CHANGES = "subscription { comments { kind id nodeId record { nodeId text id } } }"
+BELOW_CHANGES = "subscription { comments { kind id recordNodeId record { nodeId text id } } }"
 CHANGES = "subscription { posts { kind id record { id title } } }"
 
 
@@ -250,12 +250,12 @@ CASES: list[Case] = [
                 BELOW_CHANGES,
                 {
                     "comments": [
-                        {"__typename": "CommentChange", "kind": "left", "id": "7", "nodeId": "Comment:1/7"},
+                        {"__typename": "CommentChange", "kind": "left", "id": "7", "recordNodeId": "Comment:1/7"},
                         {
                             "__typename": "CommentChange",
                             "kind": "update",
                             "id": "7",
-                            "nodeId": "Comment:2/7",
+                            "recordNodeId": "Comment:2/7",
                             "record": comment("2/7", "new"),
                         },
                     ]

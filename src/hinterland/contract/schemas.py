@@ -44,11 +44,11 @@ class ActionAccess(msgspec.Struct, frozen=True, kw_only=True):
     delete: Access
 
 
-class CollectionDescription(msgspec.Struct, frozen=True, kw_only=True):
+class CollectionDescription(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A declared collection, as far as the reader may know it. `fingerprint` changes with everything else in it.
 
     `hooks` are the kinds of writes that the app's code may change or refuse before they are checked. `rules` are there
-    where the reader may know them.
+    where the reader may know them; `graphql`, the name of the records' type in GraphQL, where it was given one.
     """
 
     name: str
@@ -61,6 +61,7 @@ class CollectionDescription(msgspec.Struct, frozen=True, kw_only=True):
     access: ActionAccess
     rules: Rules | msgspec.UnsetType = msgspec.UNSET
     fields: dict[str, dict[str, Any]]
+    graphql: str = ""
 
 
 class ChannelAccess(msgspec.Struct, frozen=True, kw_only=True):

@@ -206,9 +206,9 @@ export function shapeOf({ kind, named }: Prepared, given: unknown, possible: Rec
 function gone(data: unknown): string[] {
   if (Array.isArray(data)) return data.flatMap(gone);
   if (!isObject(data)) return [];
-  const { [TYPE_NAME]: type, kind, id, nodeId } = data;
+  const { [TYPE_NAME]: type, kind, id, recordNodeId } = data;
   if (String(type).endsWith(CHANGE) && (kind === "delete" || kind === "left")) {
-    const key = keyBy(String(type).slice(0, -CHANGE.length), id, nodeId);
+    const key = keyBy(String(type).slice(0, -CHANGE.length), id, recordNodeId);
     if (key !== undefined) return [key];
   }
   return Object.values(data).flatMap(gone);

@@ -207,7 +207,8 @@ def _gone(data: Any) -> list[str]:
         return []
     typename = str(data.get(_TYPENAME, ""))
     is_end = typename.endswith(_CHANGE) and data.get("kind") in ("delete", "left")
-    if is_end and (key := _key(typename.removesuffix(_CHANGE), data)):
+    named = {"id": data.get("id"), "nodeId": data.get("recordNodeId")}
+    if is_end and (key := _key(typename.removesuffix(_CHANGE), named)):
         return [key]
     return [key for item in data.values() for key in _gone(item)]
 

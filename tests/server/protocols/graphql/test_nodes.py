@@ -143,13 +143,13 @@ async def test_nothing_to_find(server: Server, graphql: Ask, given: str) -> None
 
 async def test_changes(server: Server) -> None:
     """A change has the node id of its record, also where that is gone."""
-    query = 'subscription { comments(filter: "true") { kind nodeId record { nodeId postId } } }'
+    query = 'subscription { comments(filter: "true") { kind recordNodeId record { nodeId postId } } }'
     stream = Stream(server, "/graphql", ("query", query), headers={"Accept": "text/event-stream"})
     await ask(server, "POST", "/v1/records/posts/2/comments", {"id": "n"})
     made = (await stream.next()).data
     await ask(server, "DELETE", "/v1/records/posts/2/comments/n")
     gone = (await stream.next()).data
-    assert '"kind":"create","nodeId":"Comment:2/n","record":{"nodeId":"Comment:2/n","postId":"2"}' in made
-    assert '"kind":"delete","nodeId":"Comment:2/n","record":null' in gone
+    assert '"kind":"create","recordNodeId":"Comment:2/n","record":{"nodeId":"Comment:2/n","postId":"2"}' in made
+    assert '"kind":"delete","recordNodeId":"Comment:2/n","record":null' in gone
     stream.leave()
     await stream.task

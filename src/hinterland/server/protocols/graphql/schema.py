@@ -161,7 +161,7 @@ class SchemaMaker:
             {
                 "kind": GraphQLField(GraphQLNonNull(self._change_kind)),
                 "id": GraphQLField(GraphQLNonNull(GraphQLID)),
-                NODE_ID: GraphQLField(GraphQLNonNull(GraphQLID)),
+                "recordNodeId": GraphQLField(GraphQLNonNull(GraphQLID), description="Also where the record is gone"),
                 "parent": GraphQLField(GraphQLString, description="The path of the record that it is below"),
                 "revision": GraphQLField(GraphQLNonNull(INTEGER)),
                 "record": _field(of, Meaning("record", entry)),

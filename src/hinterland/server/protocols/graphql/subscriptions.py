@@ -143,7 +143,7 @@ def _change(selector: Selector, chosen: Chosen) -> MakeChange:
             parts.append((key, lambda change, record: kind.name))
         elif each.nodes[0].name.value == "record":
             parts.append((key, _selected(selector, each)))
-        elif each.nodes[0].name.value == "nodeId":
+        elif each.nodes[0].name.value == "recordNodeId":
             parts.append((key, lambda change, record: node_id(of_records, change.delta.parent, change.delta.id)))
         else:
             parts.append((key, _FACTS[each.nodes[0].name.value]))

@@ -10,6 +10,7 @@ import { createClient } from "graphql-ws";
 import relay from "relay-runtime";
 import WebSocket from "ws";
 import { feed } from "./relay_feed.mjs";
+import { changes, found } from "./relay_live.mjs";
 
 const [url, name] = process.argv.slice(2);
 const CREATE = "mutation Create($title: String) { createPost(input: {title: $title}) { id title } }";
@@ -103,6 +104,47 @@ async function paginated() {
   return pages;
 }
 
-const found = await { apollo, urql, request, relay: paginated }[name]();
-process.stdout.write(`${JSON.stringify(found)}\n`);
+/** A record in Relay's store, which a subscription changes, and one that it says is gone. */
+async function live() {
+  const post = (query, variables) => fetch(url, {
+    method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ query, variables }),
+  }).then((response) => response.json());
+  const socket = sockets();
+  const environment = new relay.Environment({
+    network: relay.Network.create(
+      ({ text }, variables) => post(text, variables),
+      ({ text: query }, variables) => relay.Observable.create((sink) => socket.subscribe({ query, variables }, sink)),
+    ),
+    store: new relay.Store(new relay.RecordSource()),
+    getDataID: (data) => data.nodeId,
+  });
+  const [kept, gone] = await Promise.all(["first", "other"].map(async (title) =>
+    (await post("mutation ($title: String) { createPost(input: {title: $title}) { id nodeId } }", { title })).data.createPost));
+  const shown = ({ nodeId }) =>
+    environment.lookup(relay.createOperationDescriptor(found, { nodeId }).fragment).data.node ?? null;
+  for (const { nodeId } of [kept, gone]) await relay.fetchQuery(environment, found, { nodeId }).toPromise();
+  const before = [shown(kept), shown(gone)];
+  let isNew;
+  let news = new Promise((resolve) => (isNew = resolve));
+  relay.requestSubscription(environment, {
+    subscription: changes,
+    variables: {},
+    updater: (store, { posts }) => posts.filter(({ kind }) => kind === "delete").forEach((each) => store.delete(each.recordNodeId)),
+    onNext: () => {
+      isNew();
+      news = new Promise((resolve) => (isNew = resolve));
+    },
+    onError: (error) => { throw error; },
+  });
+  const patch = "mutation ($id: ID!, $title: String) { updatePost(id: $id, patch: {title: $title}) { revision } }";
+  for (let number = 0; shown(kept)?.title === "first"; number++) await post(patch, { id: kept.id, title: `new ${number}` });
+  await post(patch, { id: kept.id, title: "last" });
+  await post("mutation ($id: ID!) { deletePost(id: $id) }", { id: gone.id });
+  while (shown(gone) || shown(kept).title !== "last") await news;
+  await socket.dispose();
+  return { before, after: [shown(kept), shown(gone)] };
+}
+
+const result = await { apollo, urql, request, relay: paginated, live }[name]();
+process.stdout.write(`${JSON.stringify(result)}\n`);
 process.exit(0);
