@@ -135,7 +135,12 @@ export function poster(store: Store, { client, network }: GraphQLInternals): Non
       query, ...(operation && { operationName: operation }), ...(Object.keys(variables).length && { variables }),
     };
     const response = await network.post({ kind: "mutation" }, asked, { signal }, key);
-    const sent: SentResponse | undefined = response.json() ?? undefined;
+    let sent: SentResponse | undefined;
+    try {
+      sent = response.json() ?? undefined;
+    } catch (error) {
+      if (response.status < 400) throw error; // else what is on the way has its own page
+    }
     if (sent?.errors?.length || (response.status < 400 && sent?.data !== undefined)) return [response, sent] as const;
     throw response.status < 400
       ? failure("invalid_response", { path: "$", found: "no data", operation: "graphql" })
