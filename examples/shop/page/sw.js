@@ -1,7 +1,7 @@
 /* The service worker: keeps the page's own files, so that it opens without a network. Vite puts their list and its hash in. */
 
-const FILES = ["assets/backoff-sf5xojF1.js","assets/graphql-Zw8faM4c.js","assets/index-84fn_WUX.css","assets/index-BA8RXYTo.js","assets/later-BK33xpr5.js","assets/link-pMrin16d.js","assets/socket-DD85_C8z.js","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
-const CACHE = "shop-588bf05dc6f55d9c";
+const FILES = ["assets/backoff-sf5xojF1.js","assets/graphql-RNyGsDU5.js","assets/index-84fn_WUX.css","assets/index-B4JSC1Gj.js","assets/later-wwJWUBQ8.js","assets/link-Cf9rsj9d.js","assets/socket-Znn-aYy2.js","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
+const CACHE = "shop-66ee364eca005b43";
 const PATIENCE = 2_000; // milliseconds in which a network that is there answers
 
 // All of a build or nothing: a page never gets files of two builds.

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hinterland.client.client import Client
-from hinterland.client.errors import Conflict, Forbidden, Unauthorized
+from hinterland.client.errors import Conflict, Forbidden, TooLarge, Unauthorized
 from hinterland.client.socket.channels import ChannelEvent, JoinedChannel
 from hinterland.contract.channels import Channel
 from hinterland.contract.fields import Reference, Text
@@ -90,6 +90,9 @@ async def test_messages_and_presence(backend: TestBackend) -> None:
         pass
     better = {"mood": "better"}
     assert [event.changed[0].state, *(each.state for each in first.members)] == [better, better, None]
+    with pytest.raises(TooLarge):
+        await first.change_state("x" * 5_000)
+    assert [each.state for each in first.members] == [better, None]
     await first.leave()
     await until_left(second, 1)
     assert [event async for event in first if event.kind == "message"] == []

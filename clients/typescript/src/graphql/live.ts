@@ -224,7 +224,7 @@ export function sharedSocket(client: Client, path: string, WebSocket: SocketCons
   });
 
   const link: Link = makeLink({
-    url: socketAddress(client.url + path), protocols: ["graphql-transport-ws"], WebSocket, clock, random,
+    url: socketAddress(client.url + path), subprotocols: ["graphql-transport-ws"], WebSocket, clock, random,
     silence: () => SILENCE,
     ping: () => post({ type: "ping" }),
     moved() {},

@@ -83,8 +83,8 @@ export interface JoinedChannel<D = any, S = any> {
    * `keep` is false: then it is for those who are there now.
    */
   send(event: string, data?: D, options?: { keep?: boolean | undefined }): Promise<number>;
-  /** Show the others another state. */
-  show(state: S): void;
+  /** Change what the others see of this one; resolves when they are sent it, or will be with the next connection. */
+  changeState(state: S): Promise<void>;
   /** Leave it; loops end. */
   leave(): void;
 }
@@ -92,7 +92,7 @@ export interface JoinedChannel<D = any, S = any> {
 interface Sending {
   message: object;
   isSent: boolean;
-  resolve(seq: number): void;
+  resolve(answer: { seq?: number }): void;
   reject(error: unknown): void;
 }
 
@@ -155,6 +155,15 @@ export function socketChannels(clock: Clock, random: Random, post: (message: obj
       }
     }
 
+    /** Send a message, and return what the server answers. */
+    async function answerTo(message: object): Promise<{ seq?: number }> {
+      if (sending.size >= MOST_WAITING) throw queueFull();
+      return new Promise((resolve, reject) => {
+        sending.set(`k${++number}`, { message, isSent: false, resolve, reject });
+        pump();
+      });
+    }
+
     function present({ joined = [], changed = [], left = [] }: Partial<Record<string, any[]>>) {
       const come = [...joined, ...changed];
       const gone = new Set([...left, ...come.map(({ member }) => member)]);
@@ -191,12 +200,12 @@ export function socketChannels(clock: Clock, random: Random, post: (message: obj
     const active: Active = {
       begin, cut, over,
       take(message) {
-        const { type, id = "", seq = 0, error } = message;
+        const { type, id = "", error } = message;
         const sent = sending.get(id);
         ids.delete(id);
         if (sent && sending.delete(id)) {
-          if (seq) own.add(seq);
-          return error ? sent.reject(errorOf(error)) : sent.resolve(seq);
+          if (message.seq) own.add(message.seq);
+          return error ? sent.reject(errorOf(error)) : sent.resolve(message);
         }
         if (type === "joined" && id === joining) {
           joining = "";
@@ -229,17 +238,22 @@ export function socketChannels(clock: Clock, random: Random, post: (message: obj
         async send(event, data = null, { keep = true } = {}) {
           if (!all.has(name)) throw view.error ?? failure("closed", { advice: "Join the channel again." });
           if (!keep && !view.isJoined) return 0;
-          if (sending.size >= MOST_WAITING) throw queueFull();
-          return new Promise((resolve, reject) => {
-            sending.set(`k${++number}`, {
-              message: { type: "send", channel: name, event, data, ...(keep ? {} : { keep }) }, isSent: false, resolve, reject,
-            });
-            pump();
-          });
+          const { seq = 0 } = await answerTo({ type: "send", channel: name, event, data, ...(keep ? {} : { keep }) });
+          return seq;
         },
-        show(next) {
+        async changeState(next) {
+          const before = state;
           state = next;
-          if (view.isJoined) post({ type: "state", id: named(), channel: name, state });
+          if (!view.isJoined) return; // it is joined with this state
+          try {
+            await answerTo({ type: "state", channel: name, state });
+          } catch (error) {
+            if ((error as HinterlandError).code === "connection_lost") return; // it is joined again with it
+            state = before;
+            throw error;
+          }
+          const members = view.members.map((each) => (each.member === view.member ? { ...each, state: next } : each));
+          move({ members });
         },
         leave: () => all.has(name) && over(),
       },

@@ -6,7 +6,7 @@ export const queueFull = (facts?: ErrorFacts): HinterlandError => failure("error
   advice: "Check the network connection and try again.", ...facts,
 });
 
-/** The server has closed a WebSocket, for good: `details` has the `code` and the `reason` of RFC 6455 §7.4. */
-export const closeError = (code: number, reason: string): NetworkError => new NetworkError("connection_lost", {
-  code: "connection_closed", detail: `close code ${code}${reason && `: ${reason}`}`, details: { code, reason },
+/** The server has closed a WebSocket, for good: `details` has the `closeCode` and the `reason` of RFC 6455 §7.4. */
+export const closeError = (closeCode: number, reason: string): NetworkError => new NetworkError("connection_lost", {
+  code: "connection_closed", detail: `close code ${closeCode}${reason && `: ${reason}`}`, details: { closeCode, reason },
 });

@@ -39,7 +39,7 @@ export type LinkState = "disconnected" | "connecting" | "connected" | "waiting";
 
 export interface LinkSettings {
   url: URL;
-  protocols?: readonly string[] | undefined;
+  subprotocols?: readonly string[] | undefined;
   WebSocket?: SocketConstructor | undefined;
   clock: Clock;
   random: Random;
@@ -121,7 +121,7 @@ export function makeLink(settings: LinkSettings): Link {
     move("connecting");
     let mine: SocketLike;
     try {
-      mine = socket = new Constructor!(settings.url.href, [...settings.protocols ?? []]);
+      mine = socket = new Constructor!(settings.url.href, [...settings.subprotocols ?? []]);
     } catch (error) {
       move("disconnected");
       throw failure("invalid_setting", { detail: String(error) }); // as a page of https has no ws

@@ -12,9 +12,9 @@ import { type Mailbox, mailbox } from "../kit/mailbox.js";
 import { type SocketCall, socketCalls, type SocketResult } from "./calls.js";
 import { type ChannelOptions, type JoinedChannel, socketChannels } from "./channels.js";
 import { type Link, type LinkState, makeLink, socketAddress, type SocketConstructor } from "./link.js";
-import { type LiveState, liveStates } from "./live.js";
+import { type LiveState, liveStates } from "./live_list.js";
 import type { ServerMessage, SocketEvent } from "./messages.js";
-import { anotherUser, type Followed, type SocketSubscription, type Subscription, subscriptions } from "./subscriptions.js";
+import { anotherUser, type Followed, type SubscribeOptions, type Subscription, subscriptions } from "./subscriptions.js";
 
 const PING = 15; // seconds, until the server has said how often it pings
 const RENEWAL = 300_000; // milliseconds between looks at the session, which keep it alive
@@ -59,12 +59,12 @@ export interface Socket {
    * Follow a collection, or several: what there is, and then what happens, without missing or repeating anything,
    * until the loop is left or the signal aborts. Throws definite refusals; `unauthorized` where another user signs in.
    */
-  events<T = Record<string, any>>(
-    names: string | readonly string[], options?: SocketSubscription,
+  subscribe<T = Record<string, any>>(
+    names: string | readonly string[], options?: SubscribeOptions,
   ): AsyncGenerator<SocketEvent<T>, void>;
   /** The same with a function that gets each event; `ended` gets the error, or nothing. The returned function ends it. */
   follow<T = Record<string, any>>(
-    names: string | readonly string[], options: SocketSubscription, listener: Listener<SocketEvent<T>>,
+    names: string | readonly string[], options: SubscribeOptions, listener: Listener<SocketEvent<T>>,
     ended?: (error?: unknown) => void,
   ): () => void;
   /** The records of a collection, for `useQuery`: they change with every write. */
@@ -78,7 +78,7 @@ export interface Socket {
    * Join a channel until it is left, also after cuts; its members' messages have data `D`, and show a state `S`. A channel
    * that is joined already is the same one.
    */
-  channel<D = any, S = any>(name: string, options?: ChannelOptions<S>): JoinedChannel<D, S>;
+  join<D = any, S = any>(name: string, options?: ChannelOptions<S>): JoinedChannel<D, S>;
   /** Close it; what runs ends with the error `closed`. */
   close(): void;
 }
@@ -238,7 +238,7 @@ export function socket(client: Client, options: SocketOptions = {}): Socket {
     link.open();
   }
 
-  function follow(names: string | readonly string[], given: SocketSubscription, by: Followed): Subscription {
+  function follow(names: string | readonly string[], given: SubscribeOptions, by: Followed): Subscription {
     open();
     return followed.follow(names, given, by);
   }
@@ -256,9 +256,9 @@ export function socket(client: Client, options: SocketOptions = {}): Socket {
       subscribe: states.add,
     },
     call,
-    events<T>(names: string | readonly string[], given: SocketSubscription = {}) {
-      const { most = MOST_WAITING } = given;
-      const box: Mailbox<SocketEvent> = mailbox(most, () => subscription?.resume(), () => subscription?.end());
+    subscribe<T>(names: string | readonly string[], given: SubscribeOptions = {}) {
+      const { maxQueued = MOST_WAITING } = given;
+      const box: Mailbox<SocketEvent> = mailbox(maxQueued, () => subscription?.resume(), () => subscription?.end());
       const subscription: Subscription = follow(names, given, { deliver: box.put, over: box.end });
       return box.values as AsyncGenerator<SocketEvent<T>, void>;
     },
@@ -281,7 +281,7 @@ export function socket(client: Client, options: SocketOptions = {}): Socket {
           own.follow(path, { snapshot: false }, listener, ended)),
       };
     },
-    channel(name, given) {
+    join(name, given) {
       open();
       return channels.join(name, given);
     },

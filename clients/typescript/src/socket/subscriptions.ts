@@ -10,13 +10,13 @@ import { eventOf, type ServerMessage, type SocketEvent } from "./messages.js";
 const WAIT_BASE = 0.25, WAIT_CAP = 4; // seconds until what was refused for a while is asked again
 
 /** What a subscription asks for; all may be left out. */
-export interface SocketSubscription extends Pick<Query, "filter" | "sort" | "limit" | "search" | "fields" | "expand" | "total"> {
+export interface SubscribeOptions extends Pick<Query, "filter" | "sort" | "limit" | "search" | "fields" | "expand" | "total"> {
   /** Continue after the event with this cursor, without a snapshot. */
   cursor?: string | undefined;
   /** Whether a single collection begins with the page that the list returns; true by default. */
   snapshot?: boolean | undefined;
   /** The events of a loop that wait to be read; 1,000 by default. A reader that is slower gets the others when it has read. */
-  most?: number | undefined;
+  maxQueued?: number | undefined;
   /** Ends the subscription. */
   signal?: AbortSignal | null | undefined;
 }
@@ -47,8 +47,8 @@ export function subscriptions(
   let ids = new Map<string, Active>(); // of this connection
   let number = 0;
 
-  function follow(names: string | readonly string[], options: SocketSubscription, followed: Followed): Subscription {
-    const { cursor: from = "", snapshot = true, signal, most, ...query } = options;
+  function follow(names: string | readonly string[], options: SubscribeOptions, followed: Followed): Subscription {
+    const { cursor: from = "", snapshot = true, signal, maxQueued, ...query } = options;
     const hasSnapshot = snapshot && typeof names === "string";
     const asked = {
       ...(typeof names === "string" ? { collection: names } : { collections: names }),

@@ -34,15 +34,15 @@ export interface WebSocketOptions<In, Out> {
   /** How messages are written; by default `json`. */
   codec?: Codec<In, Out> | undefined;
   /** The subprotocols that are offered. */
-  protocols?: readonly string[] | undefined;
+  subprotocols?: readonly string[] | undefined;
   /** The WebSocket of the platform by default; Node 20 needs that of the package `ws`. */
   WebSocket?: SocketConstructor | undefined;
   /** A message that the server answers; it is sent after 15 seconds of silence, and after 15 more the connection is given up. */
-  ping?: Out | undefined;
-  /** Seconds of silence until `ping` is sent; 15 by default. */
+  pingMessage?: Out | undefined;
+  /** Seconds of silence until `pingMessage` is sent; 15 by default. */
   pingSeconds?: number | undefined;
   /** Messages that may wait to be sent, or to be read by a loop; 1,000 by default. */
-  most?: number | undefined;
+  maxQueued?: number | undefined;
   /** Whether to stay closed after the server closed with this code; by default where the same would happen again. */
   isFinal?: ((code: number, reason: string) => boolean) | undefined;
   /** Gets what is no message by the codec; by default the console. */
@@ -80,8 +80,8 @@ export const isFinalCode = (code: number): boolean =>
 /** A WebSocket at `url`; it is closed until `connect`. Throws `invalid_setting`. */
 export function webSocket<In = any, Out = In>(url: string, options: WebSocketOptions<In, Out> = {}): WebSocketClient<In, Out> {
   const {
-    codec = json, clock = systemClock, random = Math.random, most = MOST_WAITING, isFinal = isFinalCode, ping,
-    pingSeconds = 15, onInvalid = console.error, protocols, WebSocket,
+    codec = json, clock = systemClock, random = Math.random, maxQueued = MOST_WAITING, isFinal = isFinalCode, pingMessage,
+    pingSeconds = 15, onInvalid = console.error, subprotocols, WebSocket,
   } = options;
   const states = listeners<LinkState>();
   const received = listeners<In>();
@@ -105,9 +105,9 @@ export function webSocket<In = any, Out = In>(url: string, options: WebSocketOpt
   }
 
   const link: Link = makeLink({
-    url: socketAddress(url), protocols, WebSocket, clock, random,
-    silence: () => (ping === undefined ? 0 : pingSeconds),
-    ping: () => link.send(codec.encode(ping!)),
+    url: socketAddress(url), subprotocols, WebSocket, clock, random,
+    silence: () => (pingMessage === undefined ? 0 : pingSeconds),
+    ping: () => link.send(codec.encode(pingMessage!)),
     moved: states.notify,
     opened() {
       for (const { resolve } of connecting) resolve();
@@ -126,7 +126,7 @@ export function webSocket<In = any, Out = In>(url: string, options: WebSocketOpt
       for (const loop of [...loops]) {
         if (loop.put(message)) continue;
         loops.delete(loop);
-        loop.end(failure("connection_lost", { message: `More than ${most} messages were not read in time.` }));
+        loop.end(failure("connection_lost", { message: `More than ${maxQueued} messages were not read in time.` }));
       }
     },
     lost(code, reason, wasOpen) {
@@ -150,13 +150,13 @@ export function webSocket<In = any, Out = In>(url: string, options: WebSocketOpt
     },
     send(message) {
       if (link.state === "disconnected") throw failure("closed", { advice: "Call connect() first." });
-      if (queue.length >= most) throw queueFull();
+      if (queue.length >= maxQueued) throw queueFull();
       queue.push(codec.encode(message));
       pump();
     },
     messages: {
       [Symbol.asyncIterator]() {
-        const loop = mailbox<In>(most, undefined, () => loops.delete(loop));
+        const loop = mailbox<In>(maxQueued, undefined, () => loops.delete(loop));
         loops.add(loop);
         return loop.values;
       },

@@ -25,7 +25,7 @@ async function start(url: string): Promise<void> {
   const live = socket(client);
   window.connected = { client, live, titles: [], kinds: [] };
   createRoot(document.body.appendChild(document.createElement("main"))).render(<Posts live={live} />);
-  for await (const { kind, items, changes } of live.events<Post>("posts", { limit: 1_000 })) {
+  for await (const { kind, items, changes } of live.subscribe<Post>("posts", { limit: 1_000 })) {
     window.connected.kinds.push(kind);
     for (const { title } of items) window.connected.titles.push(title);
     for (const { record } of changes) window.connected.titles.push(record!.title);

@@ -48,9 +48,9 @@ function collected(channel: JoinedChannel) {
 
 test("members see who is there, with their states, and get each other's messages", async () => {
   const [[one, ada], [other]] = [await entered(), await entered()];
-  const first = one.channel("room/1", { state: "a" });
+  const first = one.join("room/1", { state: "a" });
   await joined(first);
-  const second = other.channel("room/1", { state: "b" });
+  const second = other.join("room/1", { state: "b" });
   const { all } = collected(second);
   await joined(second);
   await until(() => states(first).join() === "a,b");
@@ -63,26 +63,28 @@ test("members see who is there, with their states, and get each other's messages
     { event: "said", data: { text: "Hi" }, user: { id: ada.auth.user!.id }, member: first.state.member, seq: 1 },
     { event: "typing", data: null, seq: 0 },
   ]);
-  second.show("c");
+  await second.changeState("c");
+  await expect(second.changeState("c".repeat(5_000))).rejects.toMatchObject({ code: "too_large" });
+  expect(second.state.members.map(({ state }) => state)).toEqual(["a", "c"]);
   await until(() => states(first).join() === "a,c");
-  expect(other.channel("room/1")).toBe(second);
+  expect(other.join("room/1")).toBe(second);
   second.leave();
   await until(() => states(first).join() === "a");
 });
 
 test("kept messages come first, as many as are asked for", async () => {
   const [[one], [other]] = [await entered(), await entered()];
-  const first = one.channel("room/kept");
+  const first = one.join("room/kept");
   for (const text of ["a", "b", "c"]) await first.send("said", text);
-  const { data } = collected(other.channel("room/kept", { history: 2 }));
+  const { data } = collected(other.join("room/kept", { history: 2 }));
   await until(() => data().length === 2);
   expect(data()).toEqual(["b", "c"]);
 });
 
 test("after a cut it is joined again: what was missed comes once, and what was sent meanwhile goes out", async () => {
   const [[one], [other]] = [await entered(proxy.url), await entered()];
-  const first = one.channel<string, string>("room/cut", { state: "back" });
-  const second = other.channel<string>("room/cut");
+  const first = one.join<string, string>("room/cut", { state: "back" });
+  const second = other.join<string>("room/cut");
   const here = collected(first);
   await Promise.all([joined(first), joined(second)]);
   await first.send("said", "own");
@@ -106,15 +108,15 @@ test("after a cut it is joined again: what was missed comes once, and what was s
 
 test("a refusal ends the channel with its error; one of a message ends that alone", async () => {
   const [live, client] = await entered();
-  const foreign = live.channel("own/somebody");
+  const foreign = live.join("own/somebody");
   const { ended } = collected(foreign);
   expect(await ended).toMatchObject({ code: "forbidden" });
   expect(foreign.state).toMatchObject({ isJoined: false, error: { code: "forbidden" } });
   await expect(foreign.send("said")).rejects.toMatchObject({ code: "forbidden" });
-  const quiet = live.channel("room/quiet");
+  const quiet = live.join("room/quiet");
   await expect(quiet.send("said", "x")).rejects.toMatchObject({ code: "forbidden" });
   expect(quiet.state.isJoined).toBe(true);
-  const own = live.channel(`own/${client.auth.user!.id}`);
+  const own = live.join(`own/${client.auth.user!.id}`);
   const mine = collected(own);
   await joined(own);
   await client.auth.logOut();
@@ -123,12 +125,12 @@ test("a refusal ends the channel with its error; one of a message ends that alon
 
 test("leaving ends loops quietly, and closing the client with an error", async () => {
   const [live, client] = await entered();
-  const left = live.channel("room/left");
+  const left = live.join("room/left");
   const first = collected(left);
   left.leave();
   expect(await first.ended).toBe("ended");
   await expect(left.send("said")).rejects.toMatchObject({ code: "closed" });
-  const last = collected(live.channel("room/left"));
+  const last = collected(live.join("room/left"));
   client.close();
   expect(await last.ended).toMatchObject({ code: "closed" });
 });

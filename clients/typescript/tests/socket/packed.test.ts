@@ -88,8 +88,8 @@ test("calls have the values that they have as JSON, in binary frames only", asyn
 test("subscriptions and channels go on after cuts without a gap", async () => {
   const { live, client, received } = reaching();
   const filter = "record.body == 'packed'";
-  const all = collected(live.events<Note>("notes", { filter }));
-  const room = live.channel("room/packed", { state: { mood: "good" } });
+  const all = collected(live.subscribe<Note>("notes", { filter }));
+  const room = live.join("room/packed", { state: { mood: "good" } });
   const [, other] = [reaching(), reaching()];
   const heard: unknown[] = [];
   room.listen(({ event, data }) => heard.push([event, data]));
@@ -103,7 +103,7 @@ test("subscriptions and channels go on after cuts without a gap", async () => {
   await until(() => seen().length >= titles.length, () => `${seen()}`);
   expect(seen()).toEqual(titles);
   await until(() => room.state.isJoined);
-  await other.live.channel("room/packed").send("said", { text: "Hello" });
+  await other.live.join("room/packed").send("said", { text: "Hello" });
   await until(() => heard.length);
   expect(heard).toEqual([["said", { text: "Hello" }]]);
   expect(new Set(received)).toEqual(new Set(["binary"]));
@@ -111,7 +111,7 @@ test("subscriptions and channels go on after cuts without a gap", async () => {
 
 test("a message that the package refuses comes as JSON, and nothing is missed", async () => {
   const { live, client, received } = reaching();
-  const all = collected(live.events<Note>("notes", { filter: "record.body == 'proto'" }));
+  const all = collected(live.subscribe<Note>("notes", { filter: "record.body == 'proto'" }));
   await until(() => all.length);
   const data = JSON.parse('{"__proto__": {"isAdmin": true}}') as object;
   for (const each of [{}, data, {}]) await client.collection("notes").create({ title: "proto", body: "proto", data: each });

@@ -59,7 +59,7 @@ describe("subscriptions", () => {
     const notes = client.collection<Note>("notes");
     const first = await notes.create({ title: "shown", code: "s1" });
     const filter = "record.title.startsWith('shown')";
-    const { all, kinds } = collected(live.events<Note>("notes", { filter, sort: "-created_at", limit: 5, total: true }));
+    const { all, kinds } = collected(live.subscribe<Note>("notes", { filter, sort: "-created_at", limit: 5, total: true }));
     await until(() => all.length === 2);
     expect(all[0]).toMatchObject({ kind: "snapshot", items: [first], next: null, total: 1 });
     await notes.create({ title: "other" });
@@ -74,7 +74,7 @@ describe("subscriptions", () => {
   test("cuts and a restart of the server leave no gap and repeat nothing", async () => {
     const [, live] = reaching();
     const notes = createClient({ url: server.url, vault: memoryVault() }).collection<Note>("notes");
-    const { all, kinds } = collected(live.events<Note>("notes", { filter: "record.body == 'cut'", limit: 1_000 }));
+    const { all, kinds } = collected(live.subscribe<Note>("notes", { filter: "record.body == 'cut'", limit: 1_000 }));
     const titles = Array.from({ length: 80 }, (_, at) => `cut ${at}`);
     for (const [at, title] of titles.entries()) {
       if (at % 20 === 10) proxy.cut();
@@ -99,13 +99,13 @@ describe("subscriptions", () => {
     const [client, live] = reaching();
     const names = ["notes", "diary"];
     const leaving = new AbortController();
-    const before = collected(live.events(names, { signal: leaving.signal }));
+    const before = collected(live.subscribe(names, { signal: leaving.signal }));
     await until(() => before.all.length);
     leaving.abort();
     expect(await before.ended).toBe("ended");
     await client.collection("notes").create({ title: "missed" });
     const [, later] = reaching();
-    const { all } = collected(later.events(names, { cursor: before.all.at(-1)!.cursor }));
+    const { all } = collected(later.subscribe(names, { cursor: before.all.at(-1)!.cursor }));
     await until(() => all.flatMap(({ changes }) => changes).length);
     expect(all.flatMap(({ changes }) => changes).map(({ record }) => record!["title"])).toEqual(["missed"]);
   });
@@ -120,7 +120,7 @@ describe("subscriptions", () => {
     }
     const [client] = reaching();
     const live = socket(client, { WebSocket: Recorded });
-    for await (const { kind } of live.events("notes", { limit: 1 })) if (kind === "ready") break;
+    for await (const { kind } of live.subscribe("notes", { limit: 1 })) if (kind === "ready") break;
     expect(sent.map((text) => JSON.parse(text)).at(-1)).toEqual({ type: "unsubscribe", id: "1" });
     const heard: SocketEvent<Note>[] = [];
     const stop = live.follow<Note>("notes", { snapshot: false }, (event) => heard.push(event));
@@ -132,7 +132,7 @@ describe("subscriptions", () => {
 
   test("a reader that is slow gets everything: what it can't hold is sent again when it has read", async () => {
     const [client, live] = reaching();
-    const events = live.events<Note>("notes", { filter: "record.body == 'slow'", snapshot: false, most: 20 });
+    const events = live.subscribe<Note>("notes", { filter: "record.body == 'slow'", snapshot: false, maxQueued: 20 });
     expect((await events.next()).value).toMatchObject({ kind: "ready" });
     const titles = Array.from({ length: 100 }, (_, at) => `slow ${at}`);
     for (let at = 0; at < titles.length; at += 50) {
@@ -152,7 +152,7 @@ describe("subscriptions", () => {
   test("a definite refusal ends the loop with its error", async () => {
     const [, live] = reaching();
     for (const [name, filter, code] of [["nothing", "", "unknown_collection"], ["notes", "record.", "invalid_query"]]) {
-      expect(await collected(live.events(name!, { filter })).ended).toMatchObject({ code, isFromServer: true });
+      expect(await collected(live.subscribe(name!, { filter })).ended).toMatchObject({ code, isFromServer: true });
     }
   });
 });
@@ -161,12 +161,12 @@ describe("the session", () => {
   test("the socket is the user's, with what was begun after signing in", async () => {
     const [client, live] = reaching();
     await live.call("records.list", { path: { collection: "notes" } });
-    const anonymous = collected(live.events("notes"));
+    const anonymous = collected(live.subscribe("notes"));
     await until(() => anonymous.all.length);
     const ada = await signUp(client);
     expect(await anonymous.ended).toMatchObject({ code: "unauthorized" });
     expect((await live.call("auth.me")).body.id).toBe(ada.id);
-    const diary = collected(live.events("diary"));
+    const diary = collected(live.subscribe("diary"));
     await until(() => diary.kinds().includes("ready"));
     await live.call("records.create", { path: { collection: "diary" }, body: { text: "mine" } });
     await until(() => diary.all.some(({ changes }) => changes[0]?.record?.["text"] === "mine"));
@@ -178,7 +178,7 @@ describe("the session", () => {
   test("a renewed token keeps the connection and its subscriptions", async () => {
     const [client, live] = reaching();
     await signUp(client);
-    const { all, kinds } = collected(live.events("diary"));
+    const { all, kinds } = collected(live.subscribe("diary"));
     await until(() => kinds().includes("ready"));
     await client.auth.refresh();
     await live.call("records.create", { path: { collection: "diary" }, body: { text: "renewed" } });
@@ -214,7 +214,7 @@ describe("the session", () => {
   test("a session that another device ended ends what runs, and signs out", async () => {
     const [client, live] = reaching();
     const { email } = await signUp(client);
-    const { ended, all } = collected(live.events("diary"));
+    const { ended, all } = collected(live.subscribe("diary"));
     await until(() => all.length);
     const [other] = reaching();
     await other.auth.logIn({ email, password: PASSWORD });
@@ -229,7 +229,7 @@ test("connectivity follows the socket: the server's end is noticed without a cal
   const [client, live] = reaching();
   const states: string[] = [];
   client.connectivity.subscribe((state) => states.push(state));
-  const { all, kinds } = collected(live.events("notes", { snapshot: false }));
+  const { all, kinds } = collected(live.subscribe("notes", { snapshot: false }));
   await until(() => all.length);
   await server.stop();
   await until(() => states.at(-1) === "offline");

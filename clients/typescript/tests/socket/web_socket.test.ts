@@ -94,7 +94,7 @@ test("waits between tries take any part of a bound that doubles from 0.25 to 4 s
 });
 
 test("at most so many messages wait to be sent, and so many to be read by a loop", async () => {
-  const chat = made<number>({ most: 3 });
+  const chat = made<number>({ maxQueued: 3 });
   await chat.connect();
   const slow = chat.messages[Symbol.asyncIterator]();
   for (const message of [1, 2, 3, 4, 5]) echo.peers[0]!.send(String(message));
@@ -105,7 +105,7 @@ test("at most so many messages wait to be sent, and so many to be read by a loop
     return all;
   };
   await expect(read()).rejects.toMatchObject({ code: "connection_lost", message: expect.stringContaining("3 messages") });
-  const away = made<number>({ most: 3 }, "ws://127.0.0.1:1/");
+  const away = made<number>({ maxQueued: 3 }, "ws://127.0.0.1:1/");
   away.connect().catch(() => {});
   for (const message of [1, 2, 3]) away.send(message);
   expect(() => away.send(4)).toThrow(expect.objectContaining({ code: "queue_full", sent: "no" }));
@@ -116,7 +116,7 @@ test("a close that would happen again is final: loops and connect end with its e
   await chat.connect();
   const loop = next(chat.messages, 1);
   echo.peers[0]!.close(4403, "not yours");
-  await expect(loop).rejects.toMatchObject({ code: "connection_closed", details: { code: 4403, reason: "not yours" } });
+  await expect(loop).rejects.toMatchObject({ code: "connection_closed", details: { closeCode: 4403, reason: "not yours" } });
   expect(chat.state).toBe("disconnected");
   const other = made({ isFinal: (code) => code === 3000 });
   await other.connect();
@@ -129,7 +129,7 @@ test("a close that would happen again is final: loops and connect end with its e
 
 test("silence is broken by the ping, and a peer that does not answer is given up", async () => {
   const clock = new ManualClock();
-  const chat = made<string>({ clock, ping: "ping", pingSeconds: 20 });
+  const chat = made<string>({ clock, pingMessage: "ping", pingSeconds: 20 });
   await chat.connect();
   await clock.advance(19_999);
   expect(echo.heard).toEqual([]);
@@ -156,7 +156,7 @@ test("what is no message by the codec is reported and passed over", async () => 
 });
 
 test("subprotocols are offered; an address of a page is taken; another one is refused", async () => {
-  const chat = made({ protocols: ["one", "two"] }, echo.url.replace("ws:", "http:"));
+  const chat = made({ subprotocols: ["one", "two"] }, echo.url.replace("ws:", "http:"));
   await chat.connect();
   expect(echo.peers[0]!.protocol).toBe("two");
   for (const url of ["ftp://a", "::"]) {

@@ -95,7 +95,10 @@ class JoinedChannel:
         return await self._kept.send(event, data, keep=keep)
 
     async def change_state(self, state: Any) -> None:
-        """Change what the others see of this member: any JSON."""
+        """Change what the others see of this member: any JSON. While there is no connection it waits for one.
+
+        Raises TooLarge, and what else the server refuses; the former state holds then.
+        """
         await self._kept.change_state(state)
 
     async def leave(self) -> None:
@@ -149,10 +152,18 @@ class KeptChannel:
 
     async def change_state(self, state: Any) -> None:
         """Change what the others see of this member."""
-        self._state = state
+        former, self._state = self._state, state
+        if not self.member and self._error is None:
+            return  # it is joined with this state
         await self.entered()
         id = self._channels.next_id()
-        await self._channels.ask(ChangeState(id=id, channel=self.name, state=state), id)
+        try:
+            await self._channels.ask(ChangeState(id=id, channel=self.name, state=state), id)
+        except ConnectionLost:
+            return  # it is joined again with this state
+        except HinterlandError:
+            self._state = former
+            raise
         if (own := self.members.get(self.member)) is not None:  # the others alone are sent it
             self.members[self.member] = replace(own, state=state)
 

@@ -11,7 +11,7 @@ const all = (names: string | readonly string[]): readonly string[] => [names].fl
 async function overSocket(client: Client): Promise<Events> {
   const { socket } = await import("hinterland/socket");
   const live = socket(client);
-  return (<T>(names: string | readonly string[], options?: EventOptions) => live.events<T>(all(names), options)) as Events;
+  return (<T>(names: string | readonly string[], options?: EventOptions) => live.subscribe<T>(all(names), options)) as Events;
 }
 
 /** Subscriptions of GraphQL, one for each collection, which say that there is something to read. */
