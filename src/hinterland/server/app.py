@@ -46,12 +46,12 @@ from hinterland.server.declaration import App
 from hinterland.server.http import problem_answer, send_answer
 from hinterland.server.middleware.boundary import Boundary
 from hinterland.server.middleware.cors import Cors
+from hinterland.server.middleware.direct import DirectRequests
 from hinterland.server.middleware.handshakes import as_request
 from hinterland.server.middleware.hosts import Hosts
 from hinterland.server.protocols.graphql.endpoint import GraphQLEndpoint
 from hinterland.server.protocols.graphql.graphiql import GraphiQLFiles
 from hinterland.server.protocols.graphql.trusted import TrustedDocuments
-from hinterland.server.protocols.rest.direct import DirectRecords
 from hinterland.server.protocols.rest.routes import mount, taken_aliases
 from hinterland.server.protocols.socket.endpoint import SocketEndpoint
 from hinterland.server.protocols.sse import EventStream
@@ -222,7 +222,7 @@ class Server:
         self.clock = clock or SystemClock()
         self.backend: Backend | None = None
         self.is_local = is_local
-        self.direct: DirectRecords | None = None  # on SQLite, which is in this process
+        self.direct: DirectRequests | None = None  # on SQLite, which is in this process
         self._serve: Cors | Hosts | None = None
 
     async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
@@ -282,8 +282,8 @@ class Server:
 
 def _stack(
     backend: Backend, page: StaticSite | None, trusted: TrustedDocuments | None, *, is_local: bool
-) -> tuple[Cors | Hosts, DirectRecords]:
-    """What serves requests, and what carries out those for records that need not pass it."""
+) -> tuple[Cors | Hosts, DirectRequests]:
+    """What serves requests, and what carries out those that need not pass it."""
     for warning in warnings_of(backend.catalogue):
         log.warning("%s", warning)
     for name in taken_aliases(list(backend.catalogue.entries)):
@@ -302,7 +302,8 @@ def _stack(
     socket.app = boundary = Boundary(inner, settings.request_seconds)
     cors = Cors(boundary, settings.cors_origins)
     outer = Hosts(cors, settings.allowed_hosts) if is_local or settings.allowed_hosts else cors
-    return outer, DirectRecords(inner.records, settings.request_seconds, outer.knows)
+    routes = (inner.records.direct, graphql.direct)
+    return outer, DirectRequests(routes, settings.request_seconds, outer.knows)
 
 
 async def _run_maintenance(backend: Backend) -> None:

@@ -92,10 +92,10 @@ class DirectPath(Protocol):
     finish: Callable[[AsgiScope, AsgiReceive, AsgiSend], Awaitable[None]]
     """The application that awaits `REST` and sends the response."""
 
-    def begin(self, scope: AsgiScope, receive: AsgiReceive) -> Coroutine[Any, Any, HttpAnswer] | None:
-        """What carries out a request, whose body is received whole; None where it goes the ordinary way. It changes
-        nothing before it first waits, and where it raises something before, the request goes the ordinary way from its
-        beginning."""
+    def begin(self, scope: AsgiScope, receive: AsgiReceive) -> tuple[Coroutine[Any, Any, HttpAnswer], bool] | None:
+        """What carries out a request, whose body is received whole, and whether it only reads; None where it goes the
+        ordinary way. It changes nothing before it first waits, and where it raises something before, the request goes
+        the ordinary way from its beginning."""
 
     def limit(self, cancel: Callable[[], object]) -> TimeLimiter:
         """Limits the time of a request that waits: `cancel` is called at its end."""

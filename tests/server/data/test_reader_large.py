@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,3 +70,25 @@ async def test_a_record_that_fits_no_answer(api: Api) -> None:
     body = (await api("GET", SHEETS_PATH, params=expand)).json()
     assert [item["id"] for item in body["items"]] == [1], body
     problem(await api("GET", SHEETS_PATH, params=expand | {"cursor": body["next"]}), 400, "invalid_query")
+
+
+async def test_a_list_of_graphql(api: Api) -> None:
+    """A list that is read as one text is bounded as its pages are: what fits is answered, a single record of any size
+    too, and for the rest the response says how many fit."""
+
+    async def asked(limit: int, inner: str) -> Any:
+        query = f"{{ sheets(limit: {limit}, sort: [id_ASC]) {{ id folio {{ {inner} }} }} }}"
+        return (await api("POST", "/graphql", json={"query": query})).json()
+
+    fitting = PAGE_BYTES // len(TEXT)
+    sheets = (await asked(fitting, "text"))["data"]["sheets"]
+    assert [(each["id"], each["folio"]["text"] == TEXT) for each in sheets] == [
+        (str(id), True) for id in range(1, fitting + 1)
+    ]
+    answer = await asked(fitting + 1, "text")
+    assert f"use limit={fitting}" in answer["errors"][0]["message"]
+    several = " ".join(f"{key}: text" for key in "abcde")
+    [alone] = (await asked(1, several))["data"]["sheets"]
+    assert [*alone["folio"].values()] == [TEXT] * 5, "which are longer than a page"
+    answer = await asked(2, several)
+    assert "use limit=1" in answer["errors"][0]["message"]

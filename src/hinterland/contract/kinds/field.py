@@ -180,6 +180,11 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
         """What the column of the field holds."""
         return _COLUMNS.get(self.type, "json")
 
+    @property
+    def is_kept_alike(self) -> bool:
+        """Whether the column holds a document's value as it is."""
+        return type(self).to_column is Field.to_column
+
     def to_column(self, value: Any) -> Any:
         """What the column holds for a document's value."""
         return value

@@ -107,6 +107,14 @@ async def list_records(backend: Backend, call: Call[Listing]) -> RecordPage:
     return await backend.reader.page(*parts, has_cursors=has_cursors, is_backward=is_backward)
 
 
+async def list_array(backend: Backend, call: Call[Listing]) -> str:
+    """The records that the caller can see as one JSON array of the objects that the members of a projection make of
+    them; the query has no cursor."""
+    entry, parent, query, more, skipped, projection, _, _ = call.input
+    assert projection is not None
+    return await backend.reader.array(call.caller, entry, parent, query, call.asker, more, skipped or 0, projection)
+
+
 async def aggregate_records(backend: Backend, call: Call[Aggregating]) -> AggregatePage:
     """Values of groups of the records that the caller can see."""
     return await backend.reader.aggregate(call.caller, *call.input, call.asker)

@@ -41,6 +41,14 @@ class OutcomeUnknown(Refusal):
         )
 
 
+class TooMuch(Refusal):
+    """A text that a statement puts together is longer than one may be, such as a record with what comes with it."""
+
+    def __init__(self) -> None:
+        mib, advice = ROW_BYTES // 1024**2, "expand less, or set lower limits"
+        super().__init__("invalid_query", f"a record with all that comes with it is larger than {mib} MiB; {advice}")
+
+
 def unique(field: str) -> Refusal:
     """The refusal of a value that another record has; "" for the id."""
     if field in ("", "id"):
@@ -72,13 +80,6 @@ def too_costly() -> Refusal:
         "too_costly",
         "the list takes too much work; narrow it by a field with an index, shorten the filter, or leave total out",
     )
-
-
-def too_much() -> Refusal:
-    """The refusal of records that come with more than one answer holds."""
-    mib = ROW_BYTES // 1024**2
-    advice = "expand less, or set lower limits"
-    return Refusal("invalid_query", f"a record with all that comes with it is larger than {mib} MiB; {advice}")
 
 
 def too_many() -> Refusal:

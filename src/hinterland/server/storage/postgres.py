@@ -244,7 +244,7 @@ class PostgresStorage(Database):
                         async with self._searches.of(asker):
                             return await some_of(self._connected(), sql, parameters, texts, _SHORT_SECONDS)
                 async with self._asides.of(asker):
-                    if texts is not None and texts.are_made:
+                    if texts is not None and texts.longest:
                         return await some_made(self._connected(), sql, parameters, texts, _LONG_SECONDS)
                     return await some_of(self._connected(), sql, parameters, texts, _LONG_SECONDS)
             except TooManyWaiting:
@@ -252,7 +252,7 @@ class PostgresStorage(Database):
             except TimeoutError:
                 raise failures.too_costly() from None
             except asyncpg.ProgramLimitExceededError as error:
-                raise failures.too_much() from error
+                raise failures.TooMuch from error
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[PostgresReads]:

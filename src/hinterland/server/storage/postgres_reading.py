@@ -86,12 +86,12 @@ async def some_of(
     try:
         rows = await source.fetch(numbered(lightened(sql, texts)), *parameters, timeout=seconds)
     except asyncpg.ProgramLimitExceededError:
-        if not texts.are_made or not isinstance(source, PostgresPool):
+        if not texts.longest or not isinstance(source, PostgresPool):
             raise
         rows = None  # one of the texts: it may be beyond the page
     if rows is not None and not any(row[texts.places[0]] == _LEFT_OUT for row in rows):
         return rows, False
-    if texts.are_made and isinstance(source, PostgresPool):
+    if texts.longest and isinstance(source, PostgresPool):
         return await some_made(source, sql, parameters, texts, seconds)
     rows = await source.fetch(numbered(bounded(sql, texts)), *parameters, timeout=seconds)
     is_cut = len(rows) > 1 and rows[-1][-1] > PAGE_BYTES

@@ -29,14 +29,14 @@ class Texts(NamedTuple):
     """By what the rows of a SELECT are bounded: the names of its `columns`, the `places` of those that hold texts, and
     how many `rows` there are at most.
 
-    `rows` is written into PostgreSQL's statement, which is planned once for each: so it is a power of two. `are_made`:
-    the statement puts them together, and none may be longer than `ROW_BYTES`.
+    `rows` is written into PostgreSQL's statement, which is planned once for each: so it is a power of two. `longest`:
+    the statement puts them together, and none may be longer than so many bytes.
     """
 
     columns: tuple[str, ...]
     places: tuple[int, ...]
     rows: int = 512
-    are_made: bool = False
+    longest: int | None = None
 
     def of(self, limit: int) -> Texts:
         """The same of a SELECT of at most `limit` rows."""

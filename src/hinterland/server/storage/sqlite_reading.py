@@ -18,7 +18,7 @@ from hinterland.contract.errors import Refusal
 from hinterland.kit.cel.sqlite_functions import register
 from hinterland.server.storage import failures
 from hinterland.server.storage.failures import StorageError
-from hinterland.server.storage.protocol import PAGE_BYTES, ROW_BYTES, Texts, octets
+from hinterland.server.storage.protocol import PAGE_BYTES, Texts, octets
 from hinterland.server.storage.reading import Reads
 from hinterland.server.storage.statements import CollectionTable
 from hinterland.server.storage.system import SYSTEM_TABLES, PreconditionFailed
@@ -134,7 +134,7 @@ class SqliteReader:
         except apsw.InterruptError:
             return None
         except apsw.TooBigError as error:
-            raise failures.too_much() from error
+            raise failures.TooMuch from error
         except ERRORS as error:
             raise refusal(error) from error
 
@@ -142,15 +142,15 @@ class SqliteReader:
         self, sql: str, parameters: Sequence[Any], texts: Texts | None
     ) -> tuple[list[Sequence[Any]], bool] | None:
         """`fetch` of the first rows, as `texts` bound them."""
-        if texts is None or not texts.are_made:
+        if texts is None or not texts.longest:
             return self.fetch(sql, parameters, partial(some, texts))
-        with self.bounded():
+        with self.bounded(texts.longest):
             return self.fetch(sql, parameters, partial(some, texts))
 
     @contextmanager
-    def bounded(self) -> Iterator[None]:
-        """While no text that a statement puts together can be longer than `ROW_BYTES`."""
-        before = self.connection.limit(apsw.SQLITE_LIMIT_LENGTH, ROW_BYTES)
+    def bounded(self, longest: int) -> Iterator[None]:
+        """While no text that a statement puts together can be longer than so many bytes."""
+        before = self.connection.limit(apsw.SQLITE_LIMIT_LENGTH, longest)
         try:
             yield
         finally:
@@ -186,7 +186,7 @@ class SqliteReader:
         try:
             return await finished(asyncio.wrap_future(job), stop)
         except apsw.TooBigError as error:
-            raise failures.too_much() from error
+            raise failures.TooMuch from error
         except ERRORS as error:
             raise refusal(error) from error
 
@@ -217,7 +217,7 @@ class SqliteReads(Reads):
         """The same, read in a thread at once: a single step of it may take longer than the loop can wait. Raises
         `too_costly` after `seconds` of a core (None: as many as a caller may use)."""
         most = _MOST_SECONDS if seconds is None else seconds
-        with self.reader.bounded() if texts is not None and texts.are_made else nullcontext():
+        with self.reader.bounded(texts.longest) if texts is not None and texts.longest else nullcontext():
             return await self.reader.fetch_slowly(sql, parameters, partial(some, texts), self._threads, most)
 
 

@@ -14,7 +14,6 @@ from typing import Any
 import msgspec
 
 from hinterland.contract.identity import RecordId
-from hinterland.contract.kinds.field import Field
 from hinterland.contract.records import Collection, Document
 from hinterland.server.storage import list_indexes
 from hinterland.server.storage.protocol import Change, DialectName, LogEntry, StoredRecord, Texts
@@ -70,8 +69,7 @@ class CollectionTable:
         self.unique_columns = frozenset(place for place, field in enumerate(collection.fields.values()) if field.unique)
         """The places of unique fields among the values of `columns`."""
         self._writers = tuple(
-            (name, None if type(field).to_column is Field.to_column else field.to_column)
-            for name, field in collection.fields.items()
+            (name, None if field.is_kept_alike else field.to_column) for name, field in collection.fields.items()
         )
         # Without a parent, _parent is "" everywhere: the id alone identifies records, and orders them.
         self.key = ("_parent", "id") if collection.parent else ("id", "_parent")

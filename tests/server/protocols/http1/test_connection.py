@@ -51,9 +51,11 @@ class DirectApplication:
         body = message["body"] if scope["path"] == "/direct/refused" else scope["raw_path"]
         await send_answer(scope, send, HttpAnswer(200, [], b"ordinary " + body))
 
-    def begin(self, scope: AsgiScope, receive: AsgiReceive) -> Coroutine[Any, Any, HttpAnswer] | None:
+    def begin(self, scope: AsgiScope, receive: AsgiReceive) -> tuple[Coroutine[Any, Any, HttpAnswer], bool] | None:
         """What is below /direct."""
-        return self._carry_out(scope["path"], receive) if scope["path"].startswith("/direct") else None
+        if not scope["path"].startswith("/direct"):
+            return None
+        return self._carry_out(scope["path"], receive), scope["method"] == "GET"
 
     def limit(self, cancel: Callable[[], object]) -> TimeLimiter:
         """The limit of a request."""

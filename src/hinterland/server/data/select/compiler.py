@@ -131,7 +131,8 @@ class Compiler:
         limit, offset, after = select.window
         window = (limit is None, offset > 0, None if after is None else tuple([value is None for value in after]))
         search = None if select.search is None else shape_of(entry, select.search)
-        output = (select.action, select.fields, select.total, select.is_json, search, inner, select.members)
+        form = (select.is_json, select.members, select.is_array)
+        output = (select.action, select.fields, select.total, search, inner, form)
         return (entry.name, select.parent is None, conditions, select.sort, window, output, select.aggregates)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from hinterland.contract.kinds.field import Column
 from hinterland.contract.records import SERVER_FIELDS
 from hinterland.kit.cel.predicates import Variables
 from hinterland.kit.cel.types import INT, ListType
@@ -21,7 +22,7 @@ from hinterland.server.data.select.level import RecordLevel
 from hinterland.server.data.select.parts import Bind, SqlPart, by_rule, filled, gated, joined
 from hinterland.server.data.select.question import Include, JsonMember, Select
 from hinterland.server.data.select.visibility import RecordSource, gates_of, source
-from hinterland.server.storage.protocol import DialectName, Texts
+from hinterland.server.storage.protocol import PAGE_BYTES, ROW_BYTES, DialectName, Texts
 from hinterland.server.storage.statements import META_COLUMNS, quote
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class JsonLevel(RecordLevel):
         self.is_costly |= any(rule is not None and rule.multiplies for rule in self.entry.private.values())
         self.names = self.names.union([include.by for include in select.includes if include.by])
         self.inner = [IncludedLevel(catalogue, include, self) for include in select.includes]
+        self._from_columns = self._read_from_columns()
 
     def all(self) -> Iterator[RecordLevel]:
         """The level and those inside."""
@@ -60,10 +62,17 @@ class JsonLevel(RecordLevel):
     @property
     def texts(self) -> Texts | None:
         """The texts by which rows are bounded."""
-        return None if self.select.total == "alone" else Texts((*JSON_COLUMNS, *self.key_names), (0,), are_made=True)
+        if self.select.is_array:
+            return Texts(JSON_COLUMNS[:1], (0,), longest=PAGE_BYTES)
+        if self.select.total == "alone":
+            return None
+        return Texts((*JSON_COLUMNS, *self.key_names), (0,), longest=ROW_BYTES)
 
     def rows(self) -> SqlPart:
         """The SELECT of the window's records."""
+        if self.select.is_array:
+            array = json_text.array(self.text(), self.window(), self.alias, self._dialect, PAGE_BYTES)
+            return filled("SELECT {} AS _json", array)
         json = filled("{} AS _json", self.text())
         rest = [SqlPart(f"{self.alias}.{name}") for name in (*JSON_COLUMNS[1:], *self.key_names)]
         rows = filled(f"SELECT {{}} FROM ({{}}) AS {self.alias}", joined([json, *rest], ", "), self.window())
@@ -74,10 +83,10 @@ class JsonLevel(RecordLevel):
 
     def columns(self) -> SqlPart:
         """The columns of which the texts are made; `_private` are the members that the caller sees of it."""
-        links = sorted({include.by for include in self.select.includes if include.by})
-        linked = [SqlPart(column(self.alias, name)) for name in links]
+        links = {include.by for include in self.select.includes if include.by}
+        read = [SqlPart(column(self.alias, name)) for name in sorted(links.union(self._from_columns))]
         shown = filled("{} AS _private", self._shown())
-        return joined([*self._stored(), shown, self._total(), *self._keys(), *linked], ", ")
+        return joined([*self._stored(), shown, self._total(), *self._keys(), *read], ", ")
 
     def _shown(self) -> SqlPart:
         document, fields = f"{self.alias}._private", self.select.fields
@@ -142,7 +151,19 @@ class JsonLevel(RecordLevel):
             return f"'{mark}' || {alias}.{META_COLUMNS[name]} || '{mark}'"
         if name in self.entry.private:  # those that are shown, each behind a comma
             return json_text.value(f"('{{' || substr({alias}._private, 2) || '}}')", name, self._dialect)
+        if name in self._from_columns:
+            return json_text.column_value(column(alias, name), self._from_columns[name], self._dialect)
         return json_text.value(f"{alias}._body", name, self._dialect)
+
+    def _read_from_columns(self) -> dict[str, Column]:
+        """The members that are read from columns, which costs less than to look for them in the document."""
+        declared, private = self.entry.collection.fields, self.entry.private
+        fields = {each.field: declared[each.field] for each in self.select.members if each.field in declared}
+        return {
+            name: field.column
+            for name, field in fields.items()
+            if name not in private and field.is_kept_alike and json_text.has_column_form(field.column, self._dialect)
+        }
 
     def _meta(self, name: str) -> list[str]:
         value, mark = f"{self.alias}.{META_COLUMNS[name]}", "" if name == "revision" else '"'

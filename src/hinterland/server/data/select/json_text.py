@@ -8,11 +8,20 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from hinterland.contract.kinds.field import Column
 from hinterland.server.data.select.parts import SqlPart, filled, joined
 from hinterland.server.storage.protocol import ROW_BYTES, DialectName
 
 _MOST_ARGUMENTS = 50  # of one call: PostgreSQL takes 100
 _QUOTED: dict[DialectName, str] = {"sqlite": "json_quote({})", "postgres": "to_json({})::text"}
+_PLAIN = "coalesce({}, 'null')"
+_OF_COLUMNS: dict[DialectName, dict[Column, str]] = {
+    "sqlite": {
+        "text": "json_quote({})", "integer": _PLAIN, "real": _PLAIN,
+        "boolean": "CASE {} WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE 'null' END",
+    },
+    "postgres": dict.fromkeys(("text", "integer", "boolean"), "coalesce(to_json({})::text, 'null')"),
+}  # fmt: skip
 # OFFSET 0: a subquery with it is not drawn into the outer one, where what it makes would be made for each use.
 _FENCE: dict[DialectName, str] = {"sqlite": "", "postgres": " OFFSET 0"}
 
@@ -59,6 +68,17 @@ def value(document: str, name: str, dialect: DialectName) -> str:
     return f"coalesce((({document})::json -> {literal(name)})::text, 'null')"
 
 
+def column_value(column: str, kind: Column, dialect: DialectName) -> str:
+    """The value of a column, null where it has none; it is not asked for where `has_column_form` says no."""
+    return _OF_COLUMNS[dialect][kind].format(column)
+
+
+def has_column_form(kind: Column, dialect: DialectName) -> bool:
+    """Whether the value of such a column becomes the JSON that a document has of it, which costs less than to look for
+    it there. PostgreSQL writes a double without a fraction as an integer."""
+    return kind in _OF_COLUMNS[dialect]
+
+
 def members(document: str) -> str:
     """A comma and all members of a JSON object; null where it has none."""
     return f"CASE WHEN length({document}) > 2 THEN concat(',', substr({document}, 2, length({document}) - 2)) END"
@@ -70,20 +90,22 @@ def items(texts: SqlPart, more: SqlPart, rows: SqlPart, alias: str, dialect: Dia
     return filled("(SELECT concat('{{\"items\":[', {}, '],\"more\":', {}, '}}') FROM {})", joined_texts, more, origin)
 
 
-def array(texts: SqlPart, rows: SqlPart, alias: str, dialect: DialectName) -> SqlPart:
-    """The `texts` of `rows` as a JSON array."""
-    joined_texts, origin = _texts(texts, rows, alias, dialect)
+def array(texts: SqlPart, rows: SqlPart, alias: str, dialect: DialectName, most: int = ROW_BYTES) -> SqlPart:
+    """The `texts` of `rows`, together at most so many bytes, as a JSON array."""
+    joined_texts, origin = _texts(texts, rows, alias, dialect, most)
     return filled("(SELECT concat('[', {}, ']') FROM {})", joined_texts, origin)
 
 
-def _texts(texts: SqlPart, rows: SqlPart, alias: str, dialect: DialectName) -> tuple[SqlPart, SqlPart]:
+def _texts(
+    texts: SqlPart, rows: SqlPart, alias: str, dialect: DialectName, most: int = ROW_BYTES
+) -> tuple[SqlPart, SqlPart]:
     """The aggregate that joins the `texts` of `rows` by commas, and what it is of."""
     if dialect == "sqlite":
         return filled("group_concat({}, ',')", texts), filled(f"({{}}) AS {alias}", rows)
     # Where it gets too long, a length is asked for that no text can have: an error, before there is any such text.
     each = filled(f"SELECT {{}} AS _text FROM ({{}}) AS {alias}{_FENCE[dialect]}", texts, rows)
     through = "sum(octet_length(_text)) OVER (ROWS UNBOUNDED PRECEDING) AS _through"
-    bounded = f"CASE WHEN _through > {ROW_BYTES} THEN repeat(_text, 2147483647) ELSE _text END"
+    bounded = f"CASE WHEN _through > {most} THEN repeat(_text, 2147483647) ELSE _text END"
     summed = filled(f"(SELECT _text, {through} FROM ({{}}) AS _texts) AS _summed", each)
     return SqlPart(f"string_agg({bounded}, ',')"), summed
 

@@ -33,7 +33,8 @@ class Select(NamedTuple):
     With a `search` only records that have its words are found; without `sort` those that have them early come first.
 
     `is_json`: a row has the record as JSON text instead, with the fields that the caller sees of it, those of `fields`
-    alone where they are named, and what comes with it by `includes`.
+    alone where they are named, and what comes with it by `includes`. With `members` it is an object of these; with
+    `is_array` too the only row has the array of all objects.
     """
 
     collection: str
@@ -49,6 +50,7 @@ class Select(NamedTuple):
     aggregates: Aggregates | None = None
     search: Search | None = None
     members: tuple[JsonMember, ...] = ()
+    is_array: bool = False
 
 
 class JsonMember(NamedTuple):

@@ -24,6 +24,7 @@ from graphql import (
 )
 from graphql.validation.rules import overlapping_fields_can_be_merged as overlapping
 
+from hinterland.server.protocols.graphql.fixed import FixedParts
 from hinterland.server.protocols.graphql.trusted import digest_of
 
 overlapping.MAX_COMPLEXITY_BUDGET = 50_000  # comparisons of fields with one key, of a document: a tenth of a second
@@ -39,13 +40,15 @@ _INTROSPECTION = frozenset({"__schema", "__type"})
 
 class PlannedDocument(NamedTuple):
     """A document that can be carried out, or what is wrong with it. `encoders` are those of its subscriptions that are
-    in use, by the operation's name and the variables as JSON; `text`: as it was sent; `introspection`: the first field
-    of it that asks for the schema, wherever that is; `tokens`: how many words and marks it has."""
+    in use, by the operation's name and the variables as JSON; `fixed`: what of it depends on no variable; `text`: as it
+    was sent; `introspection`: the first field of it that asks for the schema, wherever that is; `tokens`: how many
+    words and marks it has."""
 
     operations: Mapping[str, OperationDefinitionNode]
     fragments: Mapping[str, FragmentDefinitionNode]
     errors: tuple[GraphQLError, ...]
     encoders: WeakValueDictionary[tuple[str, bytes], Any]
+    fixed: FixedParts
     text: str = ""
     introspection: FieldNode | None = None
     tokens: int = 0
@@ -110,7 +113,7 @@ class Documents:
             errors = [problem] if problem is not None else self._validated(schema, node, sees_schema=sees_schema)
         except RecursionError:
             errors = [GraphQLError("the document is nested too deep")]
-        found = (text, depth.introspection, node.token_count or 0)
+        found = (FixedParts(fragments), text, depth.introspection, node.token_count or 0)
         return PlannedDocument(operations, fragments, tuple(errors), WeakValueDictionary(), *found)
 
     def _validated(self, schema: GraphQLSchema, node: DocumentNode, *, sees_schema: bool) -> list[GraphQLError]:
@@ -135,7 +138,7 @@ def _of(node: DocumentNode, kind: type[_T]) -> list[_T]:
 
 
 def _wrong(error: GraphQLError) -> PlannedDocument:
-    return PlannedDocument({}, {}, (error,), WeakValueDictionary())
+    return PlannedDocument({}, {}, (error,), WeakValueDictionary(), FixedParts({}))
 
 
 class _Depth:

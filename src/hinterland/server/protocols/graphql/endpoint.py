@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -14,10 +15,12 @@ from hinterland.server.backend import Backend
 from hinterland.server.callers import authenticate, caller_address
 from hinterland.server.http import LIMIT, NO_STORE, Headers, HttpAnswer, HttpRequest, accepts_html, send_answer
 from hinterland.server.idempotency import REPLAYED, checked_key, idempotency_key
+from hinterland.server.middleware.direct import CarryOut
 from hinterland.server.protocols.graphql.graphiql import page_answer
 from hinterland.server.protocols.graphql.trusted import TrustedDocuments
 from hinterland.server.websocket import SOCKET, Handshake, serve_socket
 
+PATH = "/graphql"
 RESPONSE = "application/graphql-response+json"
 JSON = "application/json"
 STREAM = "text/event-stream"
@@ -25,6 +28,10 @@ _FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip
 _PLAIN = (b"content-type", b"text/plain; charset=utf-8")
 _ACCEPTED = re.compile(r"\s*([^;,\s]+)\s*((?:;[^,]*)?)(?:,|$)")
 _ANY = frozenset({"*/*", "application/*"})
+
+
+class NotDirect(Exception):
+    """A request that goes the ordinary way."""
 
 
 class Parameters(NamedTuple):
@@ -68,16 +75,29 @@ class GraphQLEndpoint:
         if self.has_page and _is_shown(request):
             await send_answer(scope, send, self._page())
             return
+        await send_answer(scope, send, await self._answered(request))
+
+    def direct(self, method: str, path: str) -> tuple[CarryOut, bool] | None:
+        """The direct route of documents that only read (`server/middleware/direct.py`), once one was carried out."""
+        return (self._read, True) if path == PATH and method == "POST" and self._service is not None else None
+
+    async def _read(self, request: HttpRequest) -> HttpAnswer:
+        """The response to a document that only reads records. Raises `NotDirect` for everything else."""
+        if STREAM in request.header(b"accept") or _token(request):
+            raise NotDirect
+        asked = await self._asked(request)
+        if not self._service.only_reads(asked):
+            raise NotDirect
+        return await self._answered(request, asked)
+
+    async def _answered(self, request: HttpRequest, asked: Parameters | None = None) -> HttpAnswer:
+        """The response to a request, whose parameters may be known."""
+        media = RESPONSE
         try:
             media = _media(request.header(b"accept"))
+            return await self._answer(request, media, asked)
         except Refusal as refusal:
-            await send_answer(scope, send, _refused(refusal, RESPONSE))
-            return
-        try:
-            answer = await self._answer(request, media)
-        except Refusal as refusal:
-            answer = _refused(refusal, media)
-        await send_answer(scope, send, answer)
+            return _refused(refusal, media)
 
     async def _socket(self, request: HttpRequest, handshake: Handshake) -> None:
         """Serve a WebSocket. Raises the refusal of its handshake."""
@@ -135,11 +155,12 @@ class GraphQLEndpoint:
             answer = _refused(refusal, JSON)
         await send_answer(request.scope, send, answer)
 
-    async def _answer(self, request: HttpRequest, media: str) -> HttpAnswer:
+    async def _answer(self, request: HttpRequest, media: str, asked: Parameters | None) -> HttpAnswer:
         if request.method not in ("GET", "HEAD", "POST"):
             raise Refusal("method_not_allowed", "GraphQL takes GET and POST", headers=(("Allow", "GET, HEAD, POST"),))
         await authenticate(self._backend, request, "optional")
-        asked = await self._asked(request)
+        if asked is None:
+            asked = await self._asked(request)
         status, body, is_replayed = await self._graphql().respond(
             request.caller, caller_address(self._backend, request), asked, is_get=request.method != "POST"
         )
@@ -211,6 +232,7 @@ def _token(request: HttpRequest) -> str:
     return next((value for name, value in request.query() if name == "token"), "")
 
 
+@lru_cache(maxsize=64)
 def _media(accept: str) -> str:
     """The media type of the response. Raises `not_acceptable`."""
     if not accept.strip():

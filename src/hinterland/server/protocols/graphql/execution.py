@@ -27,11 +27,11 @@ from hinterland.contract.query import Query
 from hinterland.server.backend import Backend
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.operations.call import UNCONDITIONAL, Call, Preconditions
-from hinterland.server.operations.records import Listing, RecordAddress, list_records, view_text
+from hinterland.server.operations.records import Listing, RecordAddress, list_array, list_records, view_text
 from hinterland.server.protocols.graphql import entities, mutations
 from hinterland.server.protocols.graphql.aggregates import aggregate
 from hinterland.server.protocols.graphql.batches import batch, bulk
-from hinterland.server.protocols.graphql.chosen import Chosen, limit_of, name_of, object_type, offset_of
+from hinterland.server.protocols.graphql.chosen import Chosen, limit_of, name_of, offset_of
 from hinterland.server.protocols.graphql.conditions import where_of
 from hinterland.server.protocols.graphql.connections import connection
 from hinterland.server.protocols.graphql.documents import PlannedDocument
@@ -122,7 +122,7 @@ class Execution:
     ) -> Executed:
         """Carry it out. Raises `RequestError`."""
         values = values_of(self.schema, operation, variables, sees_schema=sees_schema)
-        selector = Selector(self.schema, self._document.fragments, values, self._most_cost, self.backend.reader)
+        selector = Selector(self.schema, self._document, values, self._most_cost, self.backend.reader)
         root = self.schema.get_root_type(operation.operation)
         assert root is not None
         chosen = selector.chosen(root, [operation.selection_set])
@@ -192,7 +192,7 @@ class Execution:
 
     async def _view(self, selector: Selector, chosen: Chosen, meaning: Meaning) -> Any:
         entry, given = _entry(meaning), selector.arguments(chosen)
-        projection, shape = selector.records(object_type(chosen), selector.inner(chosen), 1)
+        projection, shape = selector.records_of(chosen, 1)
         parent = self.parent(entry, given)
         address = RecordAddress(entry, parent, str(given["id"]), projection)
         try:
@@ -206,7 +206,7 @@ class Execution:
     async def _list(self, selector: Selector, chosen: Chosen, meaning: Meaning) -> Any:
         entry, given = _entry(meaning), selector.arguments(chosen)
         limit = limit_of(given)
-        projection, shape = selector.records(object_type(chosen), selector.inner(chosen), limit)
+        projection, shape = selector.records_of(chosen, limit)
         listing = Listing(
             entry,
             self.parent(entry, given),
@@ -215,9 +215,9 @@ class Execution:
             offset_of(given),
             projection,
         )
-        page = await list_records(self.backend, self.of(listing))
         if projection.members:
-            return msgspec.Raw(f"[{','.join(page.texts or ())}]".encode())
+            return msgspec.Raw((await list_array(self.backend, self.of(listing))).encode())
+        page = await list_records(self.backend, self.of(listing))
         return [read(projection, shape, text, listing.parent) for text in page.texts or ()]
 
     # ---------------------------------------------------------------- parts

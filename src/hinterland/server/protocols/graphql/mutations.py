@@ -113,7 +113,7 @@ async def me(execution: Execution, selector: Selector, chosen: Chosen, meaning: 
 
 async def _user(execution: Execution, selector: Selector, chosen: Chosen, user: Any, caller: Principal) -> Any:
     """A user's own record with what is selected of it, as the user sees it."""
-    projection, shape = selector.records(object_type(chosen), selector.inner(chosen), 1)
+    projection, shape = selector.records_of(chosen, 1)
     if not projection.related:
         return shape(user)
     backend = execution.backend

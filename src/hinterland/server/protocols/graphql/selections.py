@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from graphql import (
     FieldNode,
-    FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLID,
     GraphQLObjectType,
@@ -27,6 +26,7 @@ from hinterland.server.data.select.question import JsonMember
 from hinterland.server.protocols.graphql.chosen import Chosen, limit_of, object_type, offset_of
 from hinterland.server.protocols.graphql.conditions import where_of
 from hinterland.server.protocols.graphql.connections import connected
+from hinterland.server.protocols.graphql.fixed import FixedRecords
 from hinterland.server.protocols.graphql.meaning import MEANING, Meaning, above_of
 from hinterland.server.protocols.graphql.nodes import identity
 from hinterland.server.protocols.graphql.shapes import (
@@ -43,6 +43,7 @@ from hinterland.server.protocols.graphql.shapes import (
 
 if TYPE_CHECKING:
     from hinterland.server.data.reader import RecordReader
+    from hinterland.server.protocols.graphql.documents import PlannedDocument
 
 TYPENAME = "__typename"
 MOST_SELECTED = 10_000
@@ -57,13 +58,14 @@ class Selector:
     def __init__(
         self,
         schema: GraphQLSchema,
-        fragments: Mapping[str, FragmentDefinitionNode],
+        document: PlannedDocument,
         variables: Any,
         cost: int,
         reader: RecordReader,
     ) -> None:
         self._schema = schema
-        self._fragments = fragments
+        self._document = document
+        self._fragments = document.fragments
         self._variables = variables
         self._most = cost
         self._reader = reader
@@ -79,15 +81,18 @@ class Selector:
         for each in sets:
             for key, node in self._collected(type, each, seen):
                 nodes.setdefault(key, []).append(node)
-        self._selected += len(nodes)
-        if self._selected > MOST_SELECTED:
-            raise Refusal("too_costly", f"the document selects over {MOST_SELECTED:,} fields; select fewer")
+        self._count_selected(len(nodes))
         found: list[tuple[str, Chosen | None]] = []
         for key, same in nodes.items():
             name = same[0].name.value
             field = None if name == TYPENAME else self._schema.get_field(type, name)
             found.append((key, None if field is None else Chosen(key, field, same)))
         return found
+
+    def _count_selected(self, number: int) -> None:
+        self._selected += number
+        if self._selected > MOST_SELECTED:
+            raise Refusal("too_costly", f"the document selects over {MOST_SELECTED:,} fields; select fewer")
 
     def _collected(
         self, type: GraphQLObjectType, selected: SelectionSetNode, seen: set[str]
@@ -172,6 +177,20 @@ class Selector:
         if all(members):
             return Projection(tuple(names), tuple(related), tuple(filter(None, members))), object_of(parts)
         return without_members(Projection(tuple(names), tuple(related))), object_of(parts)
+
+    def records_of(self, chosen: Chosen, number: int) -> tuple[Projection, Shape]:
+        """`records` of what is selected inside a field, kept with the document where that depends on no variable."""
+        fixed = self._document.fixed.records(chosen, lambda: self._records_of_one(chosen))
+        if fixed is None:
+            return self.records(object_type(chosen), self.inner(chosen), number)
+        self.count(number * fixed.cost)
+        self._count_selected(fixed.selected)
+        return fixed.projection, fixed.shape
+
+    def _records_of_one(self, chosen: Chosen) -> FixedRecords:
+        alone = Selector(self._schema, self._document, self._variables, self._most, self._reader)
+        projection, shape = alone.records(object_type(chosen), alone.inner(chosen), 1)
+        return FixedRecords(projection, shape, alone._cost, alone._selected)
 
     def count(self, number: int) -> None:
         """Count records, or groups of them, that may be read. Raises `too_costly`."""

@@ -116,6 +116,15 @@ class GraphQL:
         finally:
             self._running.discard(name)
 
+    def only_reads(self, asked: Parameters) -> bool:
+        """Whether what a request asks for was asked before and is a query of records, which runs no code of the app."""
+        try:
+            document = self.documents.known(self.schema, self._text(asked))
+            operation = None if document is None else operation_of(document, asked.operation)
+        except RequestError:
+            return False
+        return document is not None and operation is not None and document.fixed.only_reads(self.schema, operation)
+
     async def read(self, asked: Parameters, asker: str) -> tuple[PlannedDocument, OperationDefinitionNode]:
         """The document of a request, and the operation that it asks for. Raises `RequestError`, and `rate_limited`
         where many new ones of the asker wait already."""

@@ -104,7 +104,7 @@ async def follow(
     """Begin a subscription. Raises `RequestError`, and what the feed refuses. With a `cursor` in `extensions`, which
     may be empty, its first response says where it begins."""
     values = values_of(schema, operation, asked.variables, sees_schema=asked.sees_schema)
-    selector = Selector(schema, document.fragments, values, backend.settings.graphql_cost, backend.reader)
+    selector = Selector(schema, document, values, backend.settings.graphql_cost, backend.reader)
     root = schema.subscription_type
     assert root is not None
     selected = selector.chosen(root, [operation.selection_set])

@@ -57,9 +57,10 @@ class HttpConnection(WholeHeads):
         is_free = before is None or before.response_complete
         if self._path is not None and is_free and keep_alive and not self._is_surplus and self._is_whole():
             scope: Any = self.scope
-            steps = self._path.begin(scope, self._quick.receive)
-            if steps is not None:
-                self._quick.begin(scope)
+            begun = self._path.begin(scope, self._quick.receive)
+            if begun is not None:
+                steps, only_reads = begun
+                self._quick.begin(scope, only_reads=only_reads)
                 self.cycle = self._answering = self._quick  # type: ignore[assignment]
                 self._turn.add(self, steps)
                 return
@@ -122,7 +123,7 @@ class HttpConnection(WholeHeads):
         except Exception:  # the ordinary way says what is wrong
             self._go_ordinarily(self.app)
         else:
-            if quick.scope["method"] == "GET" or not is_pending(waiting):  # what a read waits for may need a task
+            if quick.only_reads or not is_pending(waiting):  # what a read waits for may need a task
                 self._await(Begun(steps, waiting))
                 return
             limit = self._path.limit(waiting.cancel)

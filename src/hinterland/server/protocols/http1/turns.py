@@ -21,16 +21,17 @@ class DirectCycle:
     """What uvicorn's protocol asks of the request that it answers; one for each connection, used again and again."""
 
     __slots__ = (
-        "body", "disconnected", "keep_alive", "more_body", "response_complete", "response_started", "scope",
-        "shutting_down",
+        "body", "disconnected", "keep_alive", "more_body", "only_reads", "response_complete", "response_started",
+        "scope", "shutting_down",
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self.begin({})
+        self.begin({}, only_reads=True)
 
-    def begin(self, scope: MutableMapping[str, Any]) -> None:
-        """The next request."""
+    def begin(self, scope: MutableMapping[str, Any], *, only_reads: bool) -> None:
+        """The next request, and whether it only reads."""
         self.scope = scope
+        self.only_reads = only_reads
         self.response_started = self.response_complete = self.disconnected = False
         self.keep_alive = True
         self.more_body = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 
 from starlette.routing import Route, Router
@@ -14,6 +15,7 @@ from hinterland.kit.asgi import AsgiApp, AsgiReceive, AsgiScope, AsgiSend
 from hinterland.server.backend import Backend
 from hinterland.server.callers import authenticate
 from hinterland.server.http import LIMIT, Codec, HttpAnswer, HttpRequest, PageSource, renewing, send_answer
+from hinterland.server.middleware.direct import CarryOut
 from hinterland.server.operations.table import HANDLERS
 from hinterland.server.protocols.rest.bulk import BULK, OF_BULK
 from hinterland.server.protocols.rest.documents import DOCUMENTS
@@ -26,6 +28,8 @@ from hinterland.server.websocket import SOCKET
 _RESERVED = frozenset({"v1", "api", "auth", "health", "healthz", "readyz", "metrics", "graphql", "favicon"})
 AGGREGATE = f"/{AGGREGATES}"
 _SHARED = ".well-known"  # where others publish files too (RFC 8615)
+_READS = frozenset({"GET"})
+_ALL = _READS | {"POST", "PUT", "PATCH", "DELETE"}
 _PLANNED = frozenset({"_", "graphql", "mcp", "metrics"})  # the API's, though nothing is there yet
 
 
@@ -108,12 +112,21 @@ class Records:
         # A record that had the reserved id before can be read and written.
         self.aggregate = Endpoint(record.backend, aggregate.methods, record.methods)
         self.bulk = Endpoint(record.backend, bulk.methods, record.methods)
+        self._direct = _READS if record.backend.commands.has_hooks else _ALL
 
     async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         """Serve one request."""
         if scope["path"].endswith("/"):
             raise _no_such_path(scope)
         await self.endpoint(scope["path"])(scope, receive, send)
+
+    def direct(self, method: str, path: str) -> tuple[CarryOut, bool] | None:
+        """The direct route of records (`server/middleware/direct.py`): of apps with before-hooks for reads alone."""
+        if method not in self._direct or not path.startswith(RECORDS):
+            return None
+        endpoint = self.endpoint(path)
+        mounted = endpoint.methods.get(method)
+        return None if mounted is None else (partial(endpoint.carry_out, mounted=mounted), method in _READS)
 
     def endpoint(self, path: str) -> Endpoint:
         """The operations of a path below `/v1/records/`."""

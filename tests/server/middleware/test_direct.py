@@ -52,9 +52,11 @@ async def direct(
 
     assert api.server.direct is not None
     scope = scope_of(method, path, [], {"Host": "test", **headers}) | {"query_string": query.encode()}
-    steps = api.server.direct.begin(scope, receive)
-    if steps is None:
+    begun = api.server.direct.begin(scope, receive)
+    if begun is None:
         return None
+    steps, only_reads = begun
+    assert only_reads is (method == "GET")
     try:
         waiting = steps.send(None)
     except StopIteration as end:
