@@ -161,6 +161,7 @@ async def test_errors(server: Server) -> None:
     assert (again.status, again.json["errors"][0]["extensions"]["code"]) == (409, "conflict")
     nameless = await ask(server, "POST", "/graphql", {"query": "{ __typename }"}, client.headers)
     assert (nameless.status, "operationId" in nameless.json["errors"][0]["message"]) == (400, True)
+    assert (await client.begin("x" * 257, POSTS)).status == 400
     assert await client.stop("") == 400
     parameters = (("query", "mutation { logOut }"), ("extensions", '{"operationId": "d"}'))
     assert await status_of(server, "GET", client.headers, *parameters) == 405

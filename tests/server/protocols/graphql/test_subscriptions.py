@@ -79,19 +79,18 @@ def begin(socket: Socket, id: str = "1", query: str = DOCUMENT, name: str = NEW,
     socket.send(type=kind, id=id, payload={"query": query, **payload})
 
 
-async def has_begun(socket: Socket, server: Server, count: int = 1) -> None:
+async def has_begun(server: Server, count: int = 1) -> None:
     """Wait until operations follow the log."""
     assert server.backend is not None
     feed = server.backend.feed
-    while sum(map(len, feed._live.values())) < count:
-        assert (await socket.asked(type="ping"))["type"] == "pong"
+    await until(lambda: sum(map(len, feed._live.values())) >= count)
 
 
 async def test_subscription(server: Server) -> None:
     """The changes of a commit come as one response, in the form that is selected, with the cursor behind them."""
     socket = await opened(server)
     begin(socket, variables={"w": {"title": {"ne": "no"}}})
-    await has_begun(socket, server)
+    await has_begun(server)
     await posted(server, "no")
     id = await posted(server, "One")
     message = await socket.next()
@@ -138,7 +137,7 @@ async def test_by_the_rules(server: Server) -> None:
     sockets = [await opened(server, authorization=f"Bearer {ada}"), await opened(server, token=bob)]
     for socket in sockets:
         begin(socket, query=document)
-    await has_begun(sockets[0], server, 2)
+    await has_begun(server, 2)
     for token, text in ((ada, "A"), (bob, "B")):
         await ask(server, "POST", "/v1/records/diaries", {"text": text}, bearer(token))
     for socket, text in zip(sockets, "AB", strict=True):
@@ -151,11 +150,10 @@ async def test_older_subprotocol(server: Server) -> None:
     """Clients of the older protocol are answered in its words."""
     socket = await opened(server, OLD)
     begin(socket, name=OLD)
-    assert server.backend is not None
-    while not server.backend.feed._live:
-        begin(socket, id="q", query="{ __typename }", name=OLD)
-        assert (await socket.next())["payload"] == {"data": {"__typename": "Query"}}
-        assert await socket.next() == {"type": "complete", "id": "q"}
+    await has_begun(server)
+    begin(socket, id="q", query="{ __typename }", name=OLD)
+    assert (await socket.next())["payload"] == {"data": {"__typename": "Query"}}
+    assert await socket.next() == {"type": "complete", "id": "q"}
     await posted(server, "One")
     message = await socket.next()
     assert (message["type"], message["payload"]["data"]["changed"][0]["record"]) == ("data", {"t": "One"})
@@ -250,6 +248,37 @@ async def test_client_that_is_silent(server: Server, clock: ManualClock) -> None
     assert (await socket.end())[0] == 4408
 
 
+async def test_client_that_only_pings(server: Server, clock: ManualClock) -> None:
+    """So is one that sends something else all the time."""
+    socket = Socket(server, "/graphql", subprotocol=NEW)
+    for _ in range(9):
+        socket.send(type="ping")
+        assert await socket.next() == {"type": "pong"}
+        await clock.advance(1)
+    await clock.advance(1)
+    assert (await socket.end())[0] == 4408
+
+
+async def test_pace_of_messages(server: Server, clock: ManualClock) -> None:
+    """Who sends more messages than one may is served as fast as one may, and loses nothing."""
+    socket = await opened(server)
+    for number in range(103):
+        socket.send(type="ping", payload={"number": number})
+    assert [(await socket.next())["payload"]["number"] for _ in range(99)] == [*range(99)]
+    assert socket._to_client.empty()
+    for number in range(99, 103):
+        await clock.advance(0.02)
+        assert (await socket.next())["payload"]["number"] == number
+
+
+async def test_long_ids(server: Server) -> None:
+    """An id has a bounded length, since each event has it."""
+    socket = await opened(server)
+    begin(socket, "x" * 256)
+    begin(socket, "x" * 257)
+    assert (await socket.end())[0] == 4400
+
+
 async def test_handshake_without_a_subprotocol(server: Server) -> None:
     """A WebSocket that speaks neither subprotocol is refused with what to send."""
     for name, offered in (("", "none"), ("json", "json")):
@@ -324,7 +353,7 @@ async def test_readers_of_the_same_event(server: Server) -> None:
     ids = ["1", "1", "2", "1"]
     for socket, id, name in zip(sockets, ids, (NEW, NEW, NEW, OLD), strict=True):
         begin(socket, id=id, name=name, variables={"w": {"title": {"ne": "no"}}})
-    await has_begun(sockets[0], server, 4)
+    await has_begun(server, 4)
     for title in ("One", "Two"):
         await posted(server, title)
         messages = [await socket.next() for socket in sockets]

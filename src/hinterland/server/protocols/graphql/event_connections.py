@@ -32,6 +32,7 @@ from hinterland.server.protocols.graphql.subscriptions import COMMIT, ENDED, POS
 log = logging.getLogger("hinterland.graphql")
 RESERVED_SECONDS = 30.0  # for which a reservation waits to be opened
 MOST_OPERATIONS = 100  # of one connection at once
+MOST_ID = 256  # characters: each event of a subscription has its id
 _encode = msgspec.json.encode
 
 
@@ -202,8 +203,9 @@ class EventConnections:
         `invalid_body` for one without an id, `conflict` and `rate_limited`."""
         call = Call(caller=caller, input=None, address=self._of(token, caller).address)
         id = asked.extensions.get("operationId")
-        if not isinstance(id, str) or not id:
-            raise Refusal("invalid_body", "extensions.operationId is missing; give each operation an id")
+        if not isinstance(id, str) or not 1 <= len(id) <= MOST_ID:
+            message = f"extensions.operationId: give each operation an id, a text of 1 to {MOST_ID} characters"
+            raise Refusal("invalid_body", message)
         try:
             _, operation = await self._service.read(asked, call.asker)
         except RequestError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Coroutine, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -17,6 +18,7 @@ from graphql import OperationType
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
 from hinterland.kit import strict_json
+from hinterland.kit.pacer import Pacer
 from hinterland.kit.time_limit import within
 from hinterland.server.backend import Backend
 from hinterland.server.callers import caller_of
@@ -31,6 +33,9 @@ from hinterland.server.websocket import SocketClosed, SocketMessage, WebSocket
 log = logging.getLogger("hinterland.graphql")
 INIT_SECONDS = 10.0
 MOST_OPERATIONS = 100  # of one connection at once
+MOST_ID = 256  # characters: each event of a subscription has its id
+_INVALID = f"Invalid message: send a JSON object with type, and a text as id, of up to {MOST_ID} characters"
+_LARGE = 16 * 1024  # bytes of a message, which is read in a thread
 _TOKENS = ("authorization", "Authorization", "token", "access_token", "authToken")
 _decode, _encode = strict_json.decode, msgspec.json.encode
 
@@ -73,6 +78,9 @@ class GraphQLSocket:
         self._words = SUBPROTOCOLS[name]
         self._address = address
         self._running: dict[str, asyncio.Task[None]] = {}
+        rate = backend.settings.socket_messages_per_second
+        self._pacer = Pacer(backend.clock, rate, 2 * rate)
+        self._until = backend.clock.monotonic() + INIT_SECONDS
         self._is_open = False
         self._is_ended = False
 
@@ -81,10 +89,9 @@ class GraphQLSocket:
         listeners = self._backend.feed.rights.listeners
         listeners.add(self)
         try:
-            first = await self._first()
-            while first is not None:
-                await self._take(first)
-                first = await self._socket.receive()
+            while (data := await self._next()) is not None:
+                await self._pacer.turn(len(data))
+                await self._take(data)
         except SocketClosed:
             pass
         finally:
@@ -100,23 +107,27 @@ class GraphQLSocket:
         self._is_ended = True
         self._start("", self._socket.close(4401, "Unauthorized"))
 
-    async def _first(self) -> str | bytes | None:
-        """The first message, which must come in time."""
+    async def _next(self) -> str | bytes | None:
+        """The next message; None where the client is not introduced in time, whatever else it sends."""
+        if self._is_open:
+            return await self._socket.receive()
+        left = self._until - self._backend.clock.monotonic()
         try:
-            return await within(self._backend.clock, INIT_SECONDS, self._socket.receive)
+            return await within(self._backend.clock, left, self._socket.receive)
         except TimeoutError:
             await self._socket.close(4408, "Connection initialisation timeout")
             return None
 
     async def _take(self, data: str | bytes) -> None:
         try:
-            message = _decode(data.encode() if isinstance(data, str) else data)
+            decode = partial(_decode, data.encode() if isinstance(data, str) else data)
+            message = await asyncio.to_thread(decode) if len(data) > _LARGE else decode()
             kind, id = message.get("type"), message.get("id", "")
             payload = message.get("payload") or {}
-            if not isinstance(id, str) or not isinstance(payload, dict):
+            if not isinstance(id, str) or len(id) > MOST_ID or not isinstance(payload, dict):
                 raise TypeError
         except (strict_json.StrictJsonError, AttributeError, TypeError):
-            await self._socket.close(4400, "Invalid message: send a JSON object with type, and a text as id")
+            await self._socket.close(4400, _INVALID)
             return
         if kind == "connection_init":
             await self._introduce(payload)

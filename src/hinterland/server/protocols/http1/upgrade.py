@@ -31,7 +31,8 @@ MOST_WAITING = 16  # messages, or bytes as below, that wait to be received befor
 WAITING_BYTES = 64 * 1024
 MOST_FRAGMENTS = 10_000  # of one message
 SLICE_BYTES = 2 * 1024  # of what was read, before it is looked whether enough waits: a few may unpack to a lot
-FRAMES_AT_ONCE = 64  # before others have their turn: reading thousands of small ones takes long
+FRAMES_AT_ONCE = 32  # before others have their turn: reading thousands of small ones takes long
+LATE_SECONDS = 0.01  # until the next ones are read
 WINDOW_BITS = 12  # 4 KiB of memory for each connection that compresses
 _VERSION = "13"
 _log = logging.getLogger("hinterland.wire")
@@ -286,7 +287,7 @@ class WebSocketConnection(TakenInTime, asyncio.Protocol):
             self._flush()
         is_late = taken >= FRAMES_AT_ONCE and bool(self._unparsed)
         if is_late and not self._is_late:
-            self.loop.call_soon(self._read_late)
+            self.loop.call_later(LATE_SECONDS, self._read_late)
         self._is_late = self._is_late or is_late
         is_full = self._is_late or self._is_full()
         if not self.transport.is_closing() and is_full != self._is_paused:

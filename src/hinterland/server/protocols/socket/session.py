@@ -14,7 +14,7 @@ from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.events import StreamQuery
 from hinterland.contract.identity import SIGNED_OUT, Principal, RecordId
 from hinterland.kit.asgi import AsgiApp
-from hinterland.kit.clock import Clock
+from hinterland.kit.pacer import Pacer
 from hinterland.server.backend import Backend
 from hinterland.server.callers import caller_address, caller_of
 from hinterland.server.http import HttpRequest
@@ -32,26 +32,6 @@ MOST_CALLS = 16  # at once; further messages are read when one of them is answer
 MOST_FOLLOWED = 100
 _LIST = "records.list"
 _Page = dict[str, msgspec.Raw]
-
-
-class Pacer:
-    """Lets messages through at `rate` a second, after `burst` at once."""
-
-    def __init__(self, clock: Clock, rate: float, burst: float) -> None:
-        self._clock = clock
-        self._rate = rate
-        self._burst = burst
-        self._left = burst
-        self._at = clock.monotonic()
-
-    async def turn(self) -> None:
-        """Wait for the turn of the next message."""
-        now = self._clock.monotonic()
-        self._left = min(self._burst, self._left + (now - self._at) * self._rate)
-        self._at = now
-        if self._left < 1:
-            await self._clock.sleep((1 - self._left) / self._rate)
-        self._left -= 1
 
 
 class SocketSession:
@@ -91,7 +71,7 @@ class SocketSession:
             await self._send_message(hello)
             while True:
                 data = await self._socket.receive()
-                await self._pacer.turn()
+                await self._pacer.turn(len(data))
                 await self._take(data)
         except SocketClosed:
             pass
@@ -111,7 +91,10 @@ class SocketSession:
         self._begin(self._look_again())
 
     async def _look_again(self) -> None:
-        found = await self._backend.accounts.sessions.find(self.caller.session)
+        before = self.caller
+        found = await self._backend.accounts.sessions.find(before.session)
+        if self.caller is not before:
+            return  # the socket is another caller's by now, or was looked at again
         if found is None:
             await self._close(messages.UNAUTHORIZED)
         else:
