@@ -1,7 +1,7 @@
 /* The service worker: keeps the page's own files, so that it opens without a network. Vite puts their list and its hash in. */
 
-const FILES = ["assets/backoff-sf5xojF1.js","assets/graphql-RNyGsDU5.js","assets/index-84fn_WUX.css","assets/index-B4JSC1Gj.js","assets/later-wwJWUBQ8.js","assets/link-Cf9rsj9d.js","assets/socket-Znn-aYy2.js","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
-const CACHE = "shop-66ee364eca005b43";
+const FILES = ["assets/backoff-sf5xojF1.js","assets/graphql-CLPVsTL2.js","assets/index-84fn_WUX.css","assets/index-Bzan4f7B.js","assets/later-C36M0aTE.js","assets/link-B7WkzvUY.js","assets/socket-CDEoj2PK.js","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
+const CACHE = "shop-2b2821d58cdf12d1";
 const PATIENCE = 2_000; // milliseconds in which a network that is there answers
 
 // All of a build or nothing: a page never gets files of two builds.

@@ -74,9 +74,12 @@ export interface JoinedChannel<D = any, S = any> {
   readonly state: ChannelView<S>;
   /** Call `listener` with each new state; the returned function ends that. */
   subscribe(listener: Listener<ChannelView<S>>): () => void;
-  /** Messages of the others from now on, for each loop; kept ones come first, and after a cut those that were missed. */
+  /**
+   * Messages of the others from now on, for each loop; kept ones come first, and after a cut those that were missed. What came before
+   * the first loop or listener waits for it.
+   */
   readonly messages: AsyncIterable<ChannelMessage<D>>;
-  /** Call `listener` with each message; the returned function ends that. */
+  /** Call `listener` with each message, as `messages` has them; the returned function ends that. */
   listen(listener: Listener<ChannelMessage<D>>): () => void;
   /**
    * Send a message to the others; resolves with its number, 0 where it is not kept. It waits while the connection is cut, unless
@@ -116,6 +119,8 @@ export function socketChannels(clock: Clock, random: Random, post: (message: obj
     const sending = new Map<string, Sending>();
     const own = new Set<number>(); // the numbers of what was sent from here
     let view: ChannelView = { isJoined: false, member: "", members: [], error: undefined };
+    const unread: ChannelMessage[] = []; // what came before the first loop or listener
+    let isRead = false;
     let { state = null } = options;
     let last = 0; // the number of the last message of another
     let joining = "", failures = 0;
@@ -133,17 +138,32 @@ export function socketChannels(clock: Clock, random: Random, post: (message: obj
       stopTimer();
       if (joining || view.isJoined || !isReady()) return;
       joining = named();
-      post({ type: "join", id: joining, channel: name, state, history: options.history });
+      post({ type: "join", id: joining, channel: name, state, history: view.member ? undefined : options.history });
     }
 
     function deliver({ event, data = null, user = null, member, at, seq = 0 }: Partial<ChannelMessage> & { event: string }) {
       last = Math.max(last, seq);
       const message = { event, data, user, member: member!, at: at!, seq };
+      if (isRead) return hand(message);
+      unread.push(message);
+      if (unread.length > MOST_WAITING) unread.shift();
+    }
+
+    function hand(message: ChannelMessage) {
       received.notify(message);
       for (const loop of loops) {
         if (loop.put(message) || !loops.delete(loop)) continue;
         loop.end(failure("connection_lost", { message: `More than ${MOST_WAITING} messages were not read in time.` }));
       }
+    }
+
+    /** A loop or a listener was added: what waits is handed out when those that are added together are there. */
+    function read() {
+      if (!isRead) queueMicrotask(() => {
+        if (isRead || !(loops.size || received.size())) return; // a component may have been unmounted at once
+        isRead = true;
+        unread.splice(0).forEach(hand);
+      });
     }
 
     function pump() {
@@ -230,11 +250,15 @@ export function socketChannels(clock: Clock, random: Random, post: (message: obj
           [Symbol.asyncIterator]() {
             const loop = mailbox<ChannelMessage>(MOST_WAITING, undefined, () => loops.delete(loop));
             loops.add(loop);
+            read();
             if (!all.has(name)) loop.end(view.error);
             return loop.values;
           },
         },
-        listen: received.add,
+        listen(listener) {
+          read();
+          return received.add(listener);
+        },
         async send(event, data = null, { keep = true } = {}) {
           if (!all.has(name)) throw view.error ?? failure("closed", { advice: "Join the channel again." });
           if (!keep && !view.isJoined) return 0;

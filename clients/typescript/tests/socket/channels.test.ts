@@ -81,9 +81,29 @@ test("kept messages come first, as many as are asked for", async () => {
   expect(data()).toEqual(["b", "c"]);
 });
 
+test("what came before the first loop or listener waits for it", async () => {
+  const [[one], [other]] = [await entered(), await entered()];
+  const first = one.join("room/late");
+  await first.send("said", "kept");
+  const second = other.join("room/late");
+  await joined(second);
+  await first.send("said", "now");
+  await second.send("said", "own");
+  second.listen(() => {})(); // a component that was unmounted at once
+  const heard: unknown[] = [];
+  second.listen(({ data }) => heard.push(data));
+  const { data } = collected(second);
+  await until(() => data().length === 2);
+  expect([heard, data()]).toEqual([["kept", "now"], ["kept", "now"]]);
+  const late = collected(second);
+  await first.send("said", "later");
+  await until(() => data().length === 3);
+  expect([heard.at(-1), late.data()]).toEqual(["later", ["later"]]);
+});
+
 test("after a cut it is joined again: what was missed comes once, and what was sent meanwhile goes out", async () => {
   const [[one], [other]] = [await entered(proxy.url), await entered()];
-  const first = one.join<string, string>("room/cut", { state: "back" });
+  const first = one.join<string, string>("room/cut", { state: "back", history: 1 });
   const second = other.join<string>("room/cut");
   const here = collected(first);
   await Promise.all([joined(first), joined(second)]);
@@ -92,17 +112,17 @@ test("after a cut it is joined again: what was missed comes once, and what was s
   await until(() => here.all.length === 1);
   const waiting: Promise<number>[] = [];
   const stop = first.subscribe(({ isJoined }) => {
-    if (!isJoined && !waiting.length) waiting.push(second.send("said", "missed"), first.send("said", "later"));
+    if (!isJoined && !waiting.length) waiting.push(...["missed", "too"].map((text) => second.send("said", text)), first.send("said", "later"));
   });
   proxy.cut();
   await until(() => waiting.length);
   await Promise.all(waiting);
   stop();
-  await until(() => here.data().length === 2);
-  expect(here.data()).toEqual(["before", "missed"]);
+  await until(() => here.data().length === 3);
+  expect(here.data()).toEqual(["before", "missed", "too"]);
   await second.send("said", "after");
   await until(() => here.data().at(-1) === "after");
-  expect(here.data()).toEqual(["before", "missed", "after"]);
+  expect(here.data()).toEqual(["before", "missed", "too", "after"]);
   await until(() => states(second).includes("back"));
 });
 
