@@ -12,10 +12,12 @@ from hinterland.contract.naming import plural, type_name
 from hinterland.kit.cel.types import ListType, ObjectType, Type
 
 if TYPE_CHECKING:
+    from hinterland.contract.kinds.field import Field
     from hinterland.contract.records import Collection
 
 NAME = re.compile(r"(?!__)[_A-Za-z][_0-9A-Za-z]*")
 _TYPE_NAME = re.compile(r"[A-Z][0-9A-Za-z]{0,62}")
+_LITERALS = frozenset({"true", "false", "null"})
 _SCALARS = ("ID", "String", "Int", "Float", "Boolean", "Integer", "BigInt", "DateTime", "Bytes", "JSON")
 RESERVED = {
     "type": frozenset(
@@ -85,6 +87,18 @@ def is_type_name(name: object) -> bool:
     return isinstance(name, str) and _TYPE_NAME.fullmatch(name) is not None
 
 
+def named_choices(field: Field) -> tuple[str, ...]:
+    """The values of a text, or of the texts of a list, where all are names that an enumeration can have; else none."""
+    choices: tuple[str, ...] = getattr(getattr(field, "of", field), "choices", ())
+    return choices if all(map(NAME.fullmatch, choices)) and _LITERALS.isdisjoint(choices) else ()
+
+
+def enum_name(collection: Collection, field: str) -> str:
+    """The name of a field's enumeration: `PostStatus`, or `PostSortChoice` where there is a `PostSort`."""
+    end = pascal(field)
+    return f"{graphql_names(collection).type}{end}{'Choice' if end in _OF_TYPES else ''}"
+
+
 def claims(collection: Collection) -> Iterator[GraphQLClaim]:
     """All names that the schema has of a collection."""
     names, of = graphql_names(collection), f"the collection {collection.name!r}"
@@ -98,7 +112,11 @@ def claims(collection: Collection) -> Iterator[GraphQLClaim]:
         yield GraphQLClaim("query", name, of)
     yield GraphQLClaim("subscription", names.many, of)
     for name, field in collection.fields.items():
-        if field.link is None and NAME.fullmatch(name):
+        if named_choices(field) and NAME.fullmatch(name):
+            title = enum_name(collection, name)
+            place = f"the field {name!r} of {collection.name!r}"
+            yield from [GraphQLClaim("type", title + end, place) for end in ("", "Filter")]
+        elif field.link is None and NAME.fullmatch(name):
             for end in ("", "Input", "Patch"):
                 place = f"the field {name!r} of {collection.name!r}"
                 yield from _of_objects(f"{made}{end}{pascal(name)}", field.type, place)

@@ -15,7 +15,7 @@ from hinterland.server.app import Server
 from hinterland.server.declaration import App
 from hinterland.server.settings import Settings
 from hinterland.server.storage.sqlite import SqliteStorage
-from tests.server.protocols.asgi import Socket, ask
+from tests.server.protocols.asgi import Socket, Stream, ask
 
 POSTS = Collection(name="posts", fields={"title": Text()}, rules=EVERYBODY)
 ASKS = "{ __schema { queryType { name } } }"
@@ -81,3 +81,49 @@ async def test_introspection_through_a_proxy(tmp_path: Path) -> None:
         for _ in range(2):
             assert not await shows_its_schema(server, {**HOST, "X-Forwarded-For": "192.0.2.1"})
             assert await shows_its_schema(server)
+
+
+URQL = (
+    "application/graphql-response+json, application/graphql+json, application/json, text/event-stream, multipart/mixed"
+)
+FOLLOWS = "subscription { posts { id } }"
+
+
+@pytest.mark.parametrize(
+    ("accept", "query", "kind"),
+    [
+        (URQL, "{ posts { id } }", "application/graphql-response+json"),
+        (URQL, "{ wrong }", "application/graphql-response+json"),
+        (URQL, "mutation { createPost(input: {}) { id } }", "application/graphql-response+json"),
+        ("text/event-stream, application/json", "{ posts { id } }", "text/event-stream"),
+        ("text/event-stream;q=0.1, */*", "{ posts { id } }", "application/json"),
+        ("text/event-stream", "{ wrong }", "text/event-stream"),
+        ("application/json, text/event-stream;q=0", "{ posts { id } }", "application/json"),
+    ],
+)
+async def test_forms_of_a_response(tmp_path: Path, accept: str, query: str, kind: str) -> None:
+    """A query or mutation is answered in the form that the caller would rather have, also where it takes a stream."""
+    async with running(tmp_path) as server:
+        answer = await ask(server, "POST", "/graphql", {"query": query}, {**HOST, "Accept": accept})
+        assert answer.headers["content-type"] == f"{kind}; charset=utf-8"
+        assert (b"errors" in answer.body) == ("wrong" in query)
+
+
+async def test_streams_beside_other_forms(tmp_path: Path) -> None:
+    """A subscription is a stream wherever that is accepted, whatever else is."""
+    async with running(tmp_path) as server:
+        stream = Stream(server, "/graphql", ("query", FOLLOWS), headers={**HOST, "Accept": URQL})
+        await ask(server, "POST", "/v1/records/posts", {"title": "x"}, HOST)
+        assert '"posts":[{"id":' in (await stream.next()).data
+        assert stream.headers["content-type"] == "text/event-stream; charset=utf-8"
+        stream.leave()
+        await stream.task
+
+
+@pytest.mark.parametrize("directive", ["@defer", "@stream"])
+async def test_no_incremental_delivery(tmp_path: Path, directive: str) -> None:
+    """What asks for a response in parts is refused, with what to do."""
+    async with running(tmp_path) as server:
+        query = f"{{ posts {{ ... {directive} {{ title }} }} }}"
+        answer = await ask(server, "POST", "/graphql", {"query": query}, HOST)
+        assert "a response comes as a whole" in answer.json["errors"][0]["message"]

@@ -28,6 +28,7 @@ from hinterland.contract.matching import sortable_names
 from hinterland.contract.query import MAX_LIMIT
 from hinterland.contract.records import META, Collection
 from hinterland.contract.result_columns import ResultColumn, columns_of, parts_of
+from hinterland.server.protocols.graphql.enums import Enums
 from hinterland.server.protocols.graphql.scalars import JSON, SCALARS
 
 GROUP = "group"
@@ -35,9 +36,9 @@ COLUMN = "column"
 """The key of `extensions` under which a field of a group has the word of the question and what it asks of it."""
 
 
-def aggregate_type(name: str, collection: Collection) -> GraphQLObjectType:
+def aggregate_type(name: str, collection: Collection, enums: Enums) -> GraphQLObjectType:
     """The type of the aggregates of a collection, whose type is called `name`."""
-    row = GraphQLObjectType(f"{name}Group", lambda: _columns(collection))
+    row = GraphQLObjectType(f"{name}Group", lambda: _columns(collection, enums))
     return GraphQLObjectType(
         f"{name}Aggregate",
         {
@@ -90,17 +91,17 @@ def _questions(collection: Collection) -> Iterator[tuple[str, str]]:
         yield from [(word, name) for name in sortable]
 
 
-def _columns(collection: Collection) -> dict[str, GraphQLField]:
+def _columns(collection: Collection, enums: Enums) -> dict[str, GraphQLField]:
     return {
-        column.name: GraphQLField(_type(collection, column), extensions={COLUMN: question})
+        column.name: GraphQLField(_type(collection, column, enums), extensions={COLUMN: question})
         for question, column in _known(collection).items()
     }
 
 
-def _type(collection: Collection, column: ResultColumn) -> Any:
+def _type(collection: Collection, column: ResultColumn, enums: Enums) -> Any:
     field = collection.fields.get(column.field)
     is_value = column.act in (GROUP, "min", "max") and not column.part
     if is_value and (column.field == "id" or (field is not None and field.link is not None)):
         return GraphQLID
-    made = SCALARS.get(column.type, JSON)
+    made = (enums.of(collection, column.field, field) if is_value else None) or SCALARS.get(column.type, JSON)
     return GraphQLNonNull(made) if column.act in ("count", "distinct") else made

@@ -24,13 +24,15 @@ from hinterland.contract.query import DEFAULT_LIMIT
 from hinterland.contract.records import META
 from hinterland.kit.cel.types import Type
 from hinterland.server.data.catalogue import Entry
+from hinterland.server.protocols.graphql.enums import Enums
 from hinterland.server.protocols.graphql.scalars import JSON, SCALARS
 
 
 class ArgumentTypes:
     """Makes each of them once."""
 
-    def __init__(self) -> None:
+    def __init__(self, enums: Enums) -> None:
+        self._enums = enums
         self._filters: dict[str, GraphQLInputObjectType] = {}
         self._wheres: dict[str, GraphQLInputObjectType] = {}
         self._sorts: dict[str, GraphQLEnumType] = {}
@@ -83,18 +85,20 @@ class ArgumentTypes:
         for name in dict.fromkeys([*META, *entry.collection.fields]):
             field = entry.collection.fields.get(name)
             if NAME.fullmatch(name) and name in kinds and (field is None or field.is_sortable):
-                fields[name] = GraphQLInputField(self._filter(name, kinds[name], field))
+                enum = self._enums.of(entry.collection, name, field)
+                fields[name] = GraphQLInputField(self._filter(name, kinds[name], field, enum))
         return fields
 
-    def _filter(self, name: str, kind: Type, field: Field | None) -> GraphQLInputObjectType:
+    def _filter(
+        self, name: str, kind: Type, field: Field | None, enum: GraphQLEnumType | None
+    ) -> GraphQLInputObjectType:
         is_id = name == "id" or (field is not None and field.link is not None)
-        scalar: Any = GraphQLID if is_id else SCALARS.get(kind, JSON)
+        scalar: Any = enum or (GraphQLID if is_id else SCALARS.get(kind, JSON))
         title = f"{scalar.name}Filter"
         made = self._filters.get(title)
         if made is None:
-            words = (
-                ["eq", "ne"] if scalar in (GraphQLBoolean, GraphQLID, JSON) else ["eq", "ne", "lt", "lte", "gt", "gte"]
-            )
+            has_order = scalar not in (enum, GraphQLBoolean, GraphQLID, JSON)
+            words = ["eq", "ne", "lt", "lte", "gt", "gte"] if has_order else ["eq", "ne"]
             fields = {word: GraphQLInputField(scalar) for word in words}
             fields["in"] = GraphQLInputField(GraphQLList(GraphQLNonNull(scalar)))
             if scalar is GraphQLString:

@@ -36,6 +36,7 @@ _REGISTERED_CHARACTERS = 8 * 1024 * 1024
 _REPEATED = 30  # fields of one selection that have the key of another
 _TEXTS = (TokenKind.STRING, TokenKind.BLOCK_STRING)
 _INTROSPECTION = frozenset({"__schema", "__type"})
+_INCREMENTAL = frozenset({f"Unknown directive '@{name}'." for name in ("defer", "stream")})
 
 
 class PlannedDocument(NamedTuple):
@@ -117,7 +118,13 @@ class Documents:
         return PlannedDocument(operations, fragments, tuple(errors), WeakValueDictionary(), *found)
 
     def _validated(self, schema: GraphQLSchema, node: DocumentNode, *, sees_schema: bool) -> list[GraphQLError]:
-        return validate(schema, node, specified_rules, max_errors=20, hide_suggestions=not sees_schema)
+        found = validate(schema, node, specified_rules, max_errors=20, hide_suggestions=not sees_schema)
+        for error in found:
+            if error.message in _INCREMENTAL:
+                error.message = (
+                    f"{error.message[:-1]}; a response comes as a whole: leave it out, or ask in two requests"
+                )
+        return found
 
 
 def _nul(node: DocumentNode, text: str) -> GraphQLError | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -20,6 +20,9 @@ from hinterland.server.protocols.graphql.graphiql import page_answer
 from hinterland.server.protocols.graphql.trusted import TrustedDocuments
 from hinterland.server.websocket import SOCKET, Handshake, serve_socket
 
+if TYPE_CHECKING:
+    from hinterland.server.protocols.graphql.service import GraphQLOutcome
+
 PATH = "/graphql"
 RESPONSE = "application/graphql-response+json"
 JSON = "application/json"
@@ -27,7 +30,8 @@ STREAM = "text/event-stream"
 _FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
 _PLAIN = (b"content-type", b"text/plain; charset=utf-8")
 _ACCEPTED = re.compile(r"\s*([^;,\s]+)\s*((?:;[^,]*)?)(?:,|$)")
-_ANY = frozenset({"*/*", "application/*"})
+_FORMS = {RESPONSE: RESPONSE, JSON: JSON, "*/*": JSON, "application/*": JSON, STREAM: STREAM}
+"""The form of a response by the media type that is accepted."""
 
 
 class NotDirect(Exception):
@@ -122,10 +126,21 @@ class GraphQLEndpoint:
         await serve_socket(socket, conversation.run())
 
     async def _stream(self, request: HttpRequest, send: AsgiSend) -> None:
-        """Answer with Server-sent events (GraphQL over SSE, distinct connections)."""
+        """Answer with Server-sent events (GraphQL over SSE, distinct connections); what is no subscription in another
+        form that the caller would rather have."""
         await authenticate(self._backend, request, "optional")
         asked = await self._asked(request)
         service = self._graphql()
+        media = next((name for name in map(_FORMS.get, _accepted(request.header(b"accept"))) if name), STREAM)
+        if media != STREAM:
+            try:
+                outcome = await self._outcome(request, asked)
+            except Refusal as refusal:
+                await send_answer(request.scope, send, _refused(refusal, media))
+                return
+            if not outcome.is_subscription:
+                await send_answer(request.scope, send, _answer_of(outcome, asked, media))
+                return
         from hinterland.server.protocols.graphql.streams import GraphQLStream
 
         stream = GraphQLStream(self._backend, service, request.caller, caller_address(self._backend, request))
@@ -159,14 +174,13 @@ class GraphQLEndpoint:
         if request.method not in ("GET", "HEAD", "POST"):
             raise Refusal("method_not_allowed", "GraphQL takes GET and POST", headers=(("Allow", "GET, HEAD, POST"),))
         await authenticate(self._backend, request, "optional")
-        if asked is None:
-            asked = await self._asked(request)
-        status, body, is_replayed = await self._graphql().respond(
-            request.caller, caller_address(self._backend, request), asked, is_get=request.method != "POST"
-        )
-        if media == JSON and status == 400 and body.startswith(b'{"errors"') and _is_well_formed(asked):
-            status = 200  # §7.3.1: what reads this media type may take another status for a proxy's
-        return HttpAnswer(status, [_content_type(media), NO_STORE, *([REPLAYED] if is_replayed else [])], body)
+        asked = await self._asked(request) if asked is None else asked
+        return _answer_of(await self._outcome(request, asked), asked, media)
+
+    async def _outcome(self, request: HttpRequest, asked: Parameters) -> GraphQLOutcome:
+        address, is_get = caller_address(self._backend, request), request.method != "POST"
+        outcome: GraphQLOutcome = await self._graphql().respond(request.caller, address, asked, is_get=is_get)
+        return outcome
 
     async def _asked(self, request: HttpRequest) -> Parameters:
         asked = _from_query(request) if request.method != "POST" else await self._from_body(request)
@@ -237,17 +251,26 @@ def _media(accept: str) -> str:
     """The media type of the response. Raises `not_acceptable`."""
     if not accept.strip():
         return JSON
+    for name in _accepted(accept):
+        if name in _FORMS and name != STREAM:
+            return _FORMS[name]
+    raise Refusal("not_acceptable", f"the response is {RESPONSE} or {JSON}; accept one of them")
+
+
+def _accepted(accept: str) -> list[str]:
+    """The media types that a caller takes, the best ones first."""
     offers: list[tuple[float, str]] = []
     for name, parameters in _ACCEPTED.findall(accept.lower()):
         quality = re.search(r";\s*q=([\d.]+)", parameters)
         offers.append((float(quality[1]) if quality else 1.0, name))
-    best = [name for weight, name in sorted(offers, key=lambda offer: -offer[0]) if weight > 0]
-    for name in best:
-        if name == RESPONSE:
-            return RESPONSE
-        if name == JSON or name in _ANY:
-            return JSON
-    raise Refusal("not_acceptable", f"the response is {RESPONSE} or {JSON}; accept one of them")
+    return [name for weight, name in sorted(offers, key=lambda offer: -offer[0]) if weight > 0]
+
+
+def _answer_of(outcome: GraphQLOutcome, asked: Parameters, media: str) -> HttpAnswer:
+    status, headers = outcome.status, [_content_type(media), NO_STORE]
+    if media == JSON and status == 400 and outcome.body.startswith(b'{"errors"') and asked.query:
+        status = 200  # §7.3.1: what reads this media type may take another status for a proxy's
+    return HttpAnswer(status, [*headers, REPLAYED] if outcome.is_replayed else headers, outcome.body)
 
 
 def _content_type(media: str) -> tuple[bytes, bytes]:
@@ -298,10 +321,6 @@ def _key(given: Any) -> str:
     if not isinstance(given, str):
         raise Refusal("invalid_body", "extensions.idempotencyKey must be a text")
     return checked_key(given, "extensions.idempotencyKey")
-
-
-def _is_well_formed(asked: Parameters) -> bool:
-    return bool(asked.query)
 
 
 def _refused(refusal: Refusal, media: str) -> HttpAnswer:

@@ -140,7 +140,7 @@ class EventConnection:
 
     async def _respond(self, id: str, asked: Parameters, caller: Principal) -> bool:
         await self._opened.wait()  # so that no response is kept for who may never come
-        _, body, _ = await self._service.respond(caller, self.address, asked, is_get=False)
+        body = (await self._service.respond(caller, self.address, asked, is_get=False)).body
         await self._write(_next(id, body))
         return True
 

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphql import GraphQLBoolean, GraphQLID, GraphQLInputField, GraphQLInputObjectType, GraphQLList, GraphQLNonNull
+from graphql import (
+    GraphQLBoolean,
+    GraphQLEnumType,
+    GraphQLID,
+    GraphQLInputField,
+    GraphQLInputObjectType,
+    GraphQLList,
+    GraphQLNonNull,
+)
 
 from hinterland.contract.graphql_names import NAME, graphql_names, pascal
 from hinterland.contract.kinds.field import Field
 from hinterland.kit.cel.types import ListType, ObjectType, Type
 from hinterland.server.data.catalogue import Entry
+from hinterland.server.protocols.graphql.enums import Enums
 from hinterland.server.protocols.graphql.scalars import JSON, SCALARS
 
 
 class Inputs:
     """Makes each of them once."""
 
-    def __init__(self) -> None:
+    def __init__(self, enums: Enums) -> None:
+        self._enums = enums
         self._inputs: dict[str, GraphQLInputObjectType] = {}
 
     def of(self, entry: Entry, end: str) -> GraphQLInputObjectType:
@@ -27,12 +37,15 @@ class Inputs:
             fields: dict[str, GraphQLInputField] = {}
             for name, field in entry.collection.fields.items():
                 if NAME.fullmatch(name):
-                    fields[name] = GraphQLInputField(self._input_of(f"{title}{pascal(name)}", field))
+                    enum = self._enums.of(entry.collection, name, field)
+                    fields[name] = GraphQLInputField(self._input_of(f"{title}{pascal(name)}", field, enum))
             fields = fields or {"_": GraphQLInputField(GraphQLBoolean, description="It has no fields")}
             made = self._inputs[title] = GraphQLInputObjectType(title, fields)
         return made
 
-    def _input_of(self, place: str, field: Field) -> Any:
+    def _input_of(self, place: str, field: Field, enum: GraphQLEnumType | None) -> Any:
+        if enum is not None:
+            return GraphQLList(enum) if isinstance(field.type, ListType) else enum
         if field.link is not None:
             return GraphQLList(GraphQLNonNull(GraphQLID)) if isinstance(field.type, ListType) else GraphQLID
         return self._input_type(place, field.type)

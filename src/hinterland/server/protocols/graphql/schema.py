@@ -34,6 +34,7 @@ from hinterland.server.data.relations import Relation
 from hinterland.server.protocols.graphql.aggregate_types import aggregate_arguments, aggregate_type
 from hinterland.server.protocols.graphql.argument_types import ArgumentTypes
 from hinterland.server.protocols.graphql.batch_types import batch_arguments, batch_type, bulk_arguments, bulk_type
+from hinterland.server.protocols.graphql.enums import Enums
 from hinterland.server.protocols.graphql.federation import subgraph_fields
 from hinterland.server.protocols.graphql.inputs import Inputs
 from hinterland.server.protocols.graphql.meaning import MEANING, Meaning
@@ -52,10 +53,11 @@ class SchemaMaker:
         self._entries = {entry.name: entry for entry in catalogue.entries.values() if catalogue.is_used(entry)}
         self._types: dict[str, GraphQLObjectType] = {}
         self._names: dict[str, GraphQLNames] = {}
-        self._arguments = ArgumentTypes()
+        self._enums = Enums()
+        self._arguments = ArgumentTypes(self._enums)
         self._connections: dict[str, GraphQLObjectType] = {}
         self._objects: dict[str, GraphQLObjectType] = {}
-        self._inputs = Inputs()
+        self._inputs = Inputs(self._enums)
         kinds = ("create", "update", "delete", "left")
         text = "Of all records of all types, each has another one"
         self._node = GraphQLInterfaceType(
@@ -139,7 +141,7 @@ class SchemaMaker:
                 {**above, **self._arguments.of_connections(entry)},
             ),
             f"{many}Aggregate": _field(
-                aggregate_type(name, entry.collection),
+                aggregate_type(name, entry.collection, self._enums),
                 Meaning("aggregate", entry),
                 {**above, **aggregate_arguments(name, entry.collection, self._arguments.of_lists(entry))},
             ),
@@ -272,6 +274,8 @@ class SchemaMaker:
     def _type_of(self, entry: Entry, name: str, field: Field) -> Any:
         if field.link is not None:
             return GraphQLList(GraphQLNonNull(GraphQLID)) if isinstance(field.type, ListType) else GraphQLID
+        if (enum := self._enums.of(entry.collection, name, field)) is not None:
+            return GraphQLList(enum) if isinstance(field.type, ListType) else enum
         return self._type(f"{self._names[entry.name].type}{pascal(name)}", field.type)
 
     def _type(self, place: str, kind: Type) -> Any:

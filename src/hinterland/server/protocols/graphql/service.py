@@ -41,11 +41,12 @@ _sorted = msgspec.json.Encoder(order="deterministic").encode
 
 class GraphQLOutcome(NamedTuple):
     """What a request led to: the status and the body of its response. `is_replayed`: an earlier request with its
-    idempotency key did all of it."""
+    idempotency key did all of it; `is_subscription`: it asks for a subscription, which has no such response."""
 
     status: int
     body: bytes
     is_replayed: bool = False
+    is_subscription: bool = False
 
 
 class GraphQL:
@@ -79,11 +80,13 @@ class GraphQL:
         try:
             call = Call(caller=caller, input=None, address=address)
             document, operation = await self.read(asked, call.asker)
-            if is_get and operation.operation is not OperationType.QUERY:
-                kind = operation.operation.value
-                raise Refusal("method_not_allowed", f"send a {kind} with POST", headers=(("Allow", "POST"),))
             if operation.operation is OperationType.SUBSCRIPTION:
-                raise RequestError(GraphQLError("a subscription needs a stream: accept text/event-stream"))
+                error = formatted(
+                    GraphQLError("a subscription needs a stream: accept text/event-stream"), "invalid_query"
+                )
+                return GraphQLOutcome(400, _encode({"errors": [error]}), is_subscription=True)
+            if is_get and operation.operation is not OperationType.QUERY:
+                raise Refusal("method_not_allowed", "send a mutation with POST", headers=(("Allow", "POST"),))
             if asked.key and operation.operation is OperationType.MUTATION:
                 keyed = replace(call, key=asked.key, fingerprint=_fingerprint(document, operation, asked))
                 done = await self._execute_once(keyed, document, operation, asked)

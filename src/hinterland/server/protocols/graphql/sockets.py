@@ -210,7 +210,7 @@ class GraphQLSocket:
             if operation.operation is OperationType.SUBSCRIPTION:
                 await self._follow(id, asked, call)
             else:
-                _, body, _ = await self._service.respond(call.caller, self._address, asked, is_get=False)
+                body = (await self._service.respond(call.caller, self._address, asked, is_get=False)).body
                 await self._send(id, body)
         except Refusal as refusal:
             await self._fail(id, [error_of(refusal)])

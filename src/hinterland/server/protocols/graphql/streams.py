@@ -49,7 +49,7 @@ class GraphQLStream:
             _, operation = await self._service.read(asked, call.asker)
             if operation.operation is not OperationType.SUBSCRIPTION:
                 is_get = request.method != "POST"
-                _, body, _ = await self._service.respond(self._caller, self._address, asked, is_get=is_get)
+                body = (await self._service.respond(self._caller, self._address, asked, is_get=is_get)).body
                 await _whole(send, _next(body))
                 return
             followed = await self._service.follow(asked, call)
