@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import aclosing
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 
 from hinterland.client.client import Client
 from hinterland.client.graphql.subscribing import Over
+from tests.support.cutting_way import CuttingWay
 from tests.support.server import ServerProcess
 
 APP = """
@@ -24,50 +25,6 @@ app = App(collections=[Collection(name="ticks", fields={"number": Integer(requir
 """
 TICKS = "subscription { ticks { kind record { number } } }"
 SUBSCRIPTIONS, WRITES, LONGEST = 5, 50, 60.0  # seconds
-
-
-class CuttingWay:
-    """A way to the server all of whose connections can be cut."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._writers: set[asyncio.StreamWriter] = set()
-        self.cuts = 0
-
-    def cut(self) -> None:
-        """Cut what is open, wherever it is in a message."""
-        for writer in self._writers:
-            self.cuts += 1
-            writer.transport.abort()
-        self._writers.clear()
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Carry one connection."""
-        try:
-            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._port)
-        except OSError:
-            writer.transport.abort()
-            return
-        self._writers |= {writer, up_writer}
-        await asyncio.gather(self._carry(reader, up_writer), self._carry(up_reader, writer))
-
-    async def _carry(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
-            while data := await source.read(4096):
-                target.write(data)
-                await target.drain()
-        self._writers.discard(target)
-        target.close()
-
-
-@asynccontextmanager
-async def cutting_way(server: ServerProcess) -> AsyncIterator[tuple[CuttingWay, str]]:
-    """A way to the server, and its address."""
-    way = CuttingWay(server.port)
-    listening = await asyncio.start_server(way.serve, "127.0.0.1", 0)
-    async with listening:
-        yield way, f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
-        way.cut()
 
 
 async def numbers_of(client: Client, over: Over, begun: asyncio.Event) -> list[int]:
@@ -92,7 +49,7 @@ async def test_no_cut_and_no_kill_loses_or_doubles(
     app = tmp_path / "app.py"
     app.write_text(APP)
     server, chance = server_process(app), Random(5)
-    async with cutting_way(server) as (way, url), Client(url) as client, Client(server.url) as writer:
+    async with CuttingWay(server.port).open() as way, Client(way.url) as client, Client(server.url) as writer:
         begun = [asyncio.Event() for _ in range(SUBSCRIPTIONS)]
         reading = [asyncio.create_task(numbers_of(client, over, event)) for event in begun]
         first = 0

@@ -6,14 +6,14 @@ import asyncio
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hinterland.client.client import Client
+from tests.support.cutting_way import CuttingWay
 from tests.support.server import ServerProcess
 
 APP = """
@@ -59,36 +59,6 @@ asyncio.run(main())
 """
 PASSWORD = "a long walk outside"
 LONGEST = 60.0  # seconds
-
-
-@asynccontextmanager
-async def way_to(server: ServerProcess, on_answer: Callable[[], None]) -> AsyncIterator[str]:
-    """The address of a way to the server that calls `on_answer` when an answer to a mutation is there, and drops it."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        up_reader, up_writer = await asyncio.open_connection("127.0.0.1", server.port)
-        is_mutation = False
-
-        async def carry() -> None:
-            nonlocal is_mutation
-            while data := await reader.read(65536):
-                is_mutation = is_mutation or b"POST /graphql" in data
-                up_writer.write(data)
-            up_writer.close()
-
-        carrying = asyncio.create_task(carry())
-        while data := await up_reader.read(65536):
-            if is_mutation:
-                on_answer()
-                break
-            writer.write(data)
-        carrying.cancel()
-        writer.close()
-        up_writer.close()
-
-    way = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with way:
-        yield f"http://127.0.0.1:{way.sockets[0].getsockname()[1]}"
 
 
 async def started(*arguments: object) -> Process:
@@ -142,27 +112,14 @@ async def test_an_app_killed_before_the_answer(served: ServerProcess, tmp_path: 
         app.kill()
         killed.set()
 
-    async with way_to(served, kill) as url:
-        store = tmp_path / "other.db"
-        async with Client(url, store=store) as client:
+    way = CuttingWay(served.port, b"POST /graphql", kill)
+    store = tmp_path / "other.db"
+    async with way.open():
+        async with Client(way.url, store=store) as client:
             await client.auth.log_in(email="ada@example.org", password=PASSWORD)
-        app = await started(url, store, "never", 0)
+        app = await started(way.url, store, "never", 0)
         printed, _ = await asyncio.wait_for(app.communicate(), LONGEST)
-        assert killed.is_set()
-        assert app.returncode == -signal.SIGKILL
-        relayed = url
-    port = int(relayed.rpartition(":")[2])
-    again = await asyncio.start_server(lambda r, w: _relay(r, w, served.port), "127.0.0.1", port)
-    async with again:
-        await check(relayed, store, printed.decode().split())
-
-
-async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
-    up_reader, up_writer = await asyncio.open_connection("127.0.0.1", port)
-
-    async def copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-        while data := await source.read(65536):
-            target.write(data)
-        target.close()
-
-    await asyncio.gather(copy(reader, up_writer), copy(up_reader, writer), return_exceptions=True)
+    assert killed.is_set()
+    assert app.returncode == -signal.SIGKILL
+    async with CuttingWay(served.port).open(way.port):
+        await check(way.url, store, printed.decode().split())

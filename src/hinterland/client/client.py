@@ -211,6 +211,8 @@ class Client:
             self.auth.followers.append(self._local.follower.arrived)
             self._local.follower(self.auth.state)
             await self._local.follower.arrived()
+            if await self._local.outbox.has_documents():
+                await self.graphql.resume()
         return self
 
     async def close(self) -> None:

@@ -72,6 +72,11 @@ class Phone:
         """What is in the outbox."""
         return await self.client.outbox.list()
 
+    async def settled(self) -> None:
+        """Return when the cache has what is known of the outcomes."""
+        assert self.client.graphql.queue is not None
+        await self.client.graphql.queue.look()
+
     async def states(self) -> list[str]:
         """The states of what is in the outbox."""
         return [entry.state for entry in await self.entries()]
@@ -167,6 +172,7 @@ async def test_records_and_mutations_have_one_order(phone: Phone, backend: TestB
     await posts.update(four.id, {"stars": 5})
     await phone.client.graphql.enqueue(CREATE, {"t": "5"})
     await round_of(phone)
+    await phone.settled()
     assert await phone.entries() == []
     assert await titles(backend) == ["1", "2", "3", "four", "5"]
     assert (await posts.get(four.id))["stars"] == 5
@@ -192,6 +198,7 @@ async def test_a_refused_one_is_held(phone: Phone, backend: TestBackend) -> None
     await phone.client.outbox.discard(forbidden.mutation)
     await round_of(phone)
     assert (await handle.settled()).is_applied
+    await phone.settled()
     assert await phone.entries() == []
     assert await titles(backend) == ["One", "Two"]
 
@@ -233,6 +240,26 @@ async def test_what_is_expected_is_shown_meanwhile(phone: Phone) -> None:
     await round_of(phone)
     assert (await next_of(watched)).data["posts"][0]["title"] == "Two"
     await watched.aclose()
+
+
+async def test_the_cache_has_it_before_it_leaves(phone: Phone) -> None:
+    """A mutation whose outcome is known stays in the outbox until the cache has its data on the disk, also where the
+    app ended between the two."""
+    created = await phone.client.graphql(CREATE, {"t": "One"})
+    await phone.client.graphql(LIST)
+    queued = await phone.client.graphql.enqueue(UPDATE, {"id": created["createPost"]["id"], "t": "Two"})
+    assert phone.client.graphql.queue is not None
+    await phone.client.graphql.queue.close()  # as where the app ends before it has seen the outcome
+    await round_of(phone)
+    assert await phone.states() == ["applied"]
+    assert (await phone.client.outbox.counts()).waiting == 0
+    with pytest.raises(AlreadySending):
+        await phone.client.outbox.discard(queued.mutation)
+    await phone.restart(is_down=True)
+    assert (await phone.client.graphql(LIST, policy="cache-only"))["posts"][0]["title"] == "Two"
+    assert await phone.states() == []
+    await phone.restart(is_down=True)
+    assert (await phone.client.graphql(LIST, policy="cache-only"))["posts"][0]["title"] == "Two"
 
 
 async def test_of_two_fields_one_may_be_refused(phone: Phone, backend: TestBackend) -> None:

@@ -173,8 +173,9 @@ async def test_one_that_always_fails_is_held(device: Device, app: Breaking) -> N
     [held] = await device.client.outbox.list()
     assert held.problem is not None
     assert (held.state, held.problem.code) == ("refused", "internal")
-    await device.client.outbox.retry(failing.mutation)
+    again = await device.client.outbox.retry(failing.mutation)
     await device.client.sync.now()
+    assert (await device.client.graphql.queued(again.mutation, dict).result())["postsBreak"] == 1
     assert await device.states() == []
     assert sorted(await device.titles()) == ["One", "Two"]
 

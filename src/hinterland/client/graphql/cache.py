@@ -75,6 +75,12 @@ class GraphQLCache:
         if self._saving is not None:
             await self._saving
 
+    async def saved(self) -> None:
+        """Return when the file has all that was written here."""
+        if not self._is_closed:
+            self._save()
+            await self.settled()
+
     async def close(self) -> None:
         """Write what is not written, and let the file go."""
         if not self._is_closed:

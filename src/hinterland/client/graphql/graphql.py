@@ -251,11 +251,14 @@ class ClientGraphQL:
         if self._is_closed:
             raise ClientClosed(operation=OPERATION)
 
-    async def _asked(self, document: str, variables: GraphQLVariables, operation: str) -> AskedDocument:
-        state: AuthState = self._states.state
-        await self.cache.open(state.user_id if isinstance(state, SignedIn) else "")
+    async def resume(self) -> None:
+        """Begin with what is kept of the signed-in user, and show what is in the outbox."""
+        await self.cache.open(self.user())
         if self.queue is not None:
             await self.queue.follow()
+
+    async def _asked(self, document: str, variables: GraphQLVariables, operation: str) -> AskedDocument:
+        await self.resume()
         return AskedDocument(document, variables, operation, self.cache.possible)
 
     async def _fetched(

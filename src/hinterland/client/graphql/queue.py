@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from hinterland.client.answers import error_of, refused_here
@@ -20,7 +19,7 @@ from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
 
 T = TypeVar("T")
-_OPEN = ("pending", "sent")
+_LIVE = ("pending", "sent", "applied")
 _SECRET = frozenset({"logIn", "signUp", "refresh", "logOut"})  # whose arguments and results belong on no disk
 _log = logging.getLogger("hinterland.client")
 
@@ -59,6 +58,7 @@ class MutationQueue:
         self._is_open = is_open
         self._shown: dict[str, ResultShape] = {}  # the open mutations by their ids
         self._shown_for: RecordId = ""
+        self._turn = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
     async def add(
@@ -73,7 +73,9 @@ class MutationQueue:
             message = f"{sorted(secret)[0]} has secrets and is not kept on the device; send it without the outbox"
             raise refused_here(Refusal("validation", message))
         handle = await self._outbox.add_document(query, operation=operation, variables=variables, optimistic=optimistic)
-        await self.look()
+        if optimistic is not None and self._user() == self._shown_for and handle.mutation not in self._shown:
+            self._shown[handle.mutation] = shape
+            self._cache.optimistic(handle.mutation, shape, optimistic)
         return QueuedMutation(self, handle.mutation, into)
 
     def handle(self, mutation: str, into: type[T] | None) -> QueuedMutation[T]:
@@ -83,7 +85,8 @@ class MutationQueue:
     async def settled(self, mutation: str) -> Outcome:
         """The outcome of a mutation; the cache then has it."""
         outcome = await self._outbox.settled(mutation)
-        await self.look()
+        if mutation in self._shown or outcome.status == "applied":
+            await self.look()
         return outcome
 
     async def follow(self) -> None:
@@ -100,37 +103,28 @@ class MutationQueue:
             await asyncio.gather(task, return_exceptions=True)
 
     async def _run(self) -> None:
-        with suppress(ClientClosed):
-            async for entries in self._outbox.watch():
-                try:
-                    await self._show(entries)
-                except ClientClosed:
-                    raise
-                except HinterlandError as error:
-                    _log.warning("cannot show what the outbox has of GraphQL: %s", error)
+        try:
+            async for _ in self._outbox.watch():
+                await self.look()
+        except ClientClosed:
+            return
+        except HinterlandError as error:  # the next call follows it again
+            _log.warning("cannot show what the outbox has of GraphQL: %s", error)
 
     async def look(self) -> None:
         """Show what is in the outbox now."""
-        await self._show(await self._outbox.list())
-
-    async def _show(self, entries: Any) -> None:
-        user = self._user()
-        if user != self._shown_for:
-            self._shown, self._shown_for = {}, user
-        mine = entries if user != "" else ()  # without a session the cache is nobody's, and the outbox waits
-        opened = {entry.id: entry for entry in mine if entry.document is not None and entry.state in _OPEN}
-        for id, entry in opened.items():
-            if id not in self._shown:
-                self._lay(entry)
-        for id in [id for id in self._shown if id not in opened]:
-            outcome = await self._outcome(id)
-            if outcome is None or user != self._user() or user != self._shown_for:
-                continue
-            shape = self._shown.pop(id, None)
-            if shape is not None and outcome.status == "applied" and outcome.data is not None:
-                self._cache.write(shape, outcome.data, id)
-            else:
-                self._cache.rollback(id)
+        async with self._turn:  # what is read is acted on before anything is read anew
+            user, entries = self._user(), await self._outbox.list()
+            if user != self._shown_for:
+                self._shown, self._shown_for = {}, user
+            mine = entries if user != "" else ()  # without a session the cache is nobody's, and the outbox waits
+            found = {entry.id: entry for entry in mine if entry.document is not None and entry.state in _LIVE}
+            for entry in found.values():
+                if entry.id not in self._shown:
+                    self._lay(entry)
+            for id in [*self._shown]:
+                if id not in found or found[id].state == "applied":
+                    await self._settle(id, user)
 
     def _lay(self, entry: OutboxEntry) -> None:
         document = entry.document
@@ -139,8 +133,21 @@ class MutationQueue:
         if document.optimistic is not None:
             self._cache.optimistic(entry.id, shape, document.optimistic)
 
+    async def _settle(self, id: str, user: RecordId) -> None:
+        """Put the outcome of a mutation in the place of what was expected, and let it go when the disk has that."""
+        outcome = await self._outcome(id)
+        if outcome is None or user != self._user():
+            return
+        shape = self._shown.pop(id)
+        if outcome.status == "applied" and outcome.data is not None:
+            self._cache.write(shape, outcome.data, id)
+            await self._cache.saved()
+        else:
+            self._cache.rollback(id)
+        await self._outbox.forget_document(id)
+
     async def _outcome(self, mutation: str) -> Outcome | None:
-        """The outcome of a mutation that has left; None: it is open, and the list was older."""
+        """The outcome of a mutation that is not open; None: it is, and the list was older."""
         try:
             return await self._outbox.outcome(mutation)
         except NotFound:  # a refused one was discarded or is retried as another, or it is another user's

@@ -109,6 +109,7 @@ class SharedSocket:
             if self._line is None:
                 if self._opening is None or self._opening.done():
                     self._opening = asyncio.create_task(self._open())
+                    self._opening.add_done_callback(lambda task: task.cancelled() or task.exception())
                 return await asyncio.shield(self._opening)
         except asyncio.CancelledError:
             self._running.pop(id, None)

@@ -39,6 +39,7 @@ _COLUMNS = "id, state, seq, timestamp, writes, outcome, document"
 _UNDECIDED = "m.space = ? AND m.state IN ('pending', 'sent') AND m.number > ?"
 _OPEN, _HELD = "state IN ('pending', 'sent', 'posted')", "state IN ('refused', 'conflicted')"
 _COUNTS = f"coalesce(sum({_OPEN}), 0), coalesce(sum({_HELD}), 0)"
+_OF_DOCUMENTS = {"posted": "sent", "answered": "applied"}
 _outcomes = msgspec.json.Decoder(Outcome)
 _documents = msgspec.json.Decoder(QueuedDocument)
 
@@ -333,7 +334,7 @@ def _entry(
     known = None if outcome is None else _outcomes.decode(outcome)
     return OutboxEntry(
         id=mutation,
-        state="sent" if state == "posted" else state,  # type: ignore[arg-type]
+        state=_OF_DOCUMENTS.get(state, state),  # type: ignore[arg-type]
         seq=seq,
         timestamp=moment,
         writes=writes_in(writes),

@@ -124,6 +124,16 @@ class Outbox:
         self._on_change()
         return Handle(self, mutation, ())
 
+    async def forget_document(self, mutation: str) -> None:
+        """Let a GraphQL mutation go whose outcome is known and whose data the cache has."""
+        scope = self._where()
+        await self._store.write(lambda c: posts.forget(c, scope, mutation))
+
+    async def has_documents(self) -> bool:
+        """Whether there are GraphQL mutations that are not refused."""
+        scope = self._where()
+        return await self._store.read(lambda c: posts.has_documents(c, scope))
+
     def _signed_in(self) -> Scope:
         scope = self._where()
         if scope.account == "":

@@ -56,9 +56,10 @@ class OutboxEntry(msgspec.Struct, frozen=True, kw_only=True):
     """A mutation in the outbox.
 
     `pending`: not sent yet. `sent`: the server may have it, its outcome is unknown. `applied`: the server has it, and
-    the next pull will show it. `refused`: held with its `problem`. `conflicted`: applied, but the edits in `lost` gave
-    way to others. `seq` is its number for the server once it was sent; `timestamp` is in seconds since 1970. It has
-    `writes`, or is the GraphQL mutation `document`."""
+    the next pull will show it, or the cache of GraphQL. `refused`: held with its `problem`. `conflicted`: applied, but
+    the edits in `lost` gave way to others. `seq` is its number for the server once it was sent; `timestamp` is in
+    seconds since 1970. It has `writes`, or is the GraphQL mutation `document`.
+    """
 
     id: str
     state: EntryState

@@ -2,7 +2,7 @@
 
 They are rows of the outbox like the writes of records, in one order with them, with a document in the place of writes::
 
-    pending ── first send ──> posted ──> gone, with its outcome
+    pending ── first send ──> posted ──> answered ── the cache has its data ──> gone
        ^          │              └─────> refused ── retried or edited ──> pending, at the end
        └── provably unsent ──────┘
 """
@@ -120,13 +120,29 @@ def hold(
 def settle(
     connection: StoreConnection, scope: Scope, mutation: str, data: dict[str, Any], errors: list[dict[str, Any]]
 ) -> None:
-    """The server has carried a document out."""
+    """The server has carried a document out; it stays until the cache has what was returned."""
     outcome = Outcome(mutation=mutation, status="applied", data=data, errors=errors)
     done = connection.execute(
-        "DELETE FROM mutations WHERE space = ? AND id = ? RETURNING number", (scope.space, mutation)
+        "UPDATE mutations SET state = 'answered', outcome = NULL WHERE space = ? AND id = ? RETURNING number",
+        (scope.space, mutation),
     ).fetchone()
     if done is not None:
         settle_as(connection, outcome, scope.space)
+
+
+def forget(connection: StoreConnection, scope: Scope, mutation: str) -> None:
+    """The cache has what a document returned."""
+    connection.execute(
+        "DELETE FROM mutations WHERE space = ? AND id = ? AND state = 'answered'", (scope.space, mutation)
+    )
+    connection.store_change.is_outbox_changed = True
+
+
+def has_documents(connection: StoreConnection, scope: Scope) -> bool:
+    """Whether there are any that the cache shows, or is to have."""
+    answered = "SELECT 1 FROM mutations WHERE space = ? AND state = 'answered' LIMIT 1"
+    is_answered = connection.execute(answered, (scope.space,)).fetchone() is not None
+    return is_answered or first_open(connection, scope) is not None
 
 
 def retry(connection: StoreConnection, scope: Scope, mutation: str, again: str, now: float) -> str:
