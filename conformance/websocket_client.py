@@ -10,7 +10,7 @@ from hinterland.client.exchange import Line, Request, SocketOffer
 from hinterland.client.transports.network import Network
 
 AGENT = "hinterland"
-_OFFER = SocketOffer(max_bytes=64 * 1024 * 1024, ping=60.0)
+_OFFER = SocketOffer(max_bytes=64 * 1024 * 1024, ping_seconds=60.0)
 
 
 async def opened(network: Network, url: str) -> Line:

@@ -143,7 +143,7 @@ async def test_a_message_that_does_not_fit(room: Room) -> None:
 
 async def test_it_comes_back_and_sends_what_waited(room: Room) -> None:
     """After a cut it connects anew; what was sent meanwhile arrives in order, and too much is refused."""
-    async with WebSocketClient(room.url, queue=3) as socket:
+    async with WebSocketClient(room.url, max_queued=3) as socket:
         await socket.send("before")
         assert await anext(socket.messages) == "before"
         await room.cut()
@@ -251,7 +251,7 @@ async def test_a_silent_server_is_given_up() -> None:
 
     server = await asyncio.start_server(mute, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    async with WebSocketClient(f"ws://127.0.0.1:{port}", ping=0.05, random=lambda: 0.0):
+    async with WebSocketClient(f"ws://127.0.0.1:{port}", ping_seconds=0.05, random=lambda: 0.0):
         await until(lambda: len(opened) > 1)
     for writer in opened:
         writer.close()
@@ -270,7 +270,7 @@ async def test_an_app_that_does_not_read_slows_the_server(room: Room) -> None:
             sent += 1
 
     await room.open(flood, compression=None, logger=pings.logger)
-    async with WebSocketClient(room.url, queue=2, ping=0.05) as socket:
+    async with WebSocketClient(room.url, max_queued=2, ping_seconds=0.05) as socket:
         await until(lambda: pings.count >= 3)  # of which none may be answered in time
         assert sent < 200
         numbers = [int((await anext(socket.messages)).split()[0]) for _ in range(200)]

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from hinterland.client.exchange import Send as Send
     from hinterland.client.exchange import Transport as Transport
     from hinterland.client.graphql.any_server import GraphQLSocketClient as GraphQLSocketClient
+    from hinterland.client.graphql.asking import GraphQLEvent as GraphQLEvent
     from hinterland.client.graphql.asking import GraphQLState as GraphQLState
-    from hinterland.client.graphql.asking import GraphQLUpdate as GraphQLUpdate
     from hinterland.client.graphql.cache import GraphQLCache as GraphQLCache
     from hinterland.client.graphql.cached import FetchPolicy as FetchPolicy
     from hinterland.client.graphql.graphql import ClientGraphQL as ClientGraphQL
@@ -85,7 +85,7 @@ else:  # the type checker knows the names above and no others
             "hinterland.client.graphql.any_server": ("GraphQLSocketClient",),
             "hinterland.client.graphql.cache": ("GraphQLCache",),
             "hinterland.client.graphql.cached": ("FetchPolicy",),
-            "hinterland.client.graphql.asking": ("GraphQLState", "GraphQLUpdate"),
+            "hinterland.client.graphql.asking": ("GraphQLState", "GraphQLEvent"),
             "hinterland.client.graphql.graphql": ("ClientGraphQL",),
             "hinterland.client.graphql.queue": ("QueuedMutation",),
             "hinterland.client.layers.trace": ("OnTrace", "Trace"),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar, overload
 
 from hinterland.client.blocking_thread import LoopThread
-from hinterland.client.graphql.asking import GraphQLState, GraphQLUpdate, GraphQLVariables
+from hinterland.client.graphql.asking import GraphQLEvent, GraphQLState, GraphQLVariables
 from hinterland.client.graphql.cached import FetchPolicy
 from hinterland.client.graphql.graphql import ClientGraphQL
 from hinterland.client.graphql.subscribing import Over
@@ -67,7 +67,7 @@ class BlockingGraphQL:
         operation: str = ...,
         cursor: str = ...,
         over: Over = ...,
-    ) -> Iterator[GraphQLUpdate[T]]: ...
+    ) -> Iterator[GraphQLEvent[T]]: ...
     @overload
     def subscribe(
         self,
@@ -77,7 +77,7 @@ class BlockingGraphQL:
         operation: str = ...,
         cursor: str = ...,
         over: Over = ...,
-    ) -> Iterator[GraphQLUpdate[dict[str, Any]]]: ...
+    ) -> Iterator[GraphQLEvent[dict[str, Any]]]: ...
     def subscribe(
         self, document: str, variables: GraphQLVariables = None, *, into: Any = None, **words: Any
     ) -> Iterator[Any]:

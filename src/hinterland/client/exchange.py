@@ -50,11 +50,11 @@ class Journal:
 
 class SocketOffer(msgspec.Struct, frozen=True, kw_only=True):
     """How a request wishes to become a WebSocket: by one of these `subprotocols`, with messages of at most `max_bytes`,
-    and with a ping after each `ping` seconds, which must be answered within as many."""
+    and with a ping each `ping_seconds`, which must be answered within as many."""
 
     subprotocols: tuple[str, ...] = ()
     max_bytes: int = 64 * 1024 * 1024
-    ping: float = 15.0
+    ping_seconds: float = 15.0
 
 
 class Line(Protocol):

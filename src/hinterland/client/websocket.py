@@ -53,7 +53,7 @@ class WebSocketDialer:
         headers: HandshakeHeaders | None,
         subprotocols: Sequence[str],
         max_bytes: int,
-        ping: float,
+        ping_seconds: float,
         options: Options,
         verify: ssl.SSLContext | str | None,
         transport: Transport | None,
@@ -64,7 +64,7 @@ class WebSocketDialer:
         check_address(self.url, allow_http=allow_http)
         self._headers = headers or {}
         self._options = options
-        self._offer = SocketOffer(subprotocols=tuple(subprotocols), max_bytes=max_bytes, ping=ping)
+        self._offer = SocketOffer(subprotocols=tuple(subprotocols), max_bytes=max_bytes, ping_seconds=ping_seconds)
         self._transport = transport or Network(options, verify=verify, clock=clock)
         self._is_own = transport is None
         self._ask = stack([redirect(allow_http=allow_http)], self._transport)
@@ -100,9 +100,9 @@ class WebSocketSettings(TypedDict, total=False):
     format: Literal["json", "msgpack"]
     headers: HandshakeHeaders | None
     subprotocols: Sequence[str]
-    queue: int
+    max_queued: int
     max_bytes: int
-    ping: float
+    ping_seconds: float
     options: Options | None
     verify: ssl.SSLContext | str | None
     transport: Transport | None
@@ -118,12 +118,12 @@ class WebSocketClient(Generic[M]):
     MessagePack in binary messages. Without a kind they are str and bytes as they come. `format` is how `send` encodes
     what is neither.
 
-    A connection that drops comes back after a wait with full jitter, of 4 s at most. Up to `queue` messages that are
-    sent meanwhile wait for it, in order; one that is cut off may arrive twice. As many that arrive wait to be read,
-    then the server has to wait. `headers` go with each handshake; a function is asked for them each time. A server that
-    leaves a ping unanswered for `ping` seconds is given up. `verify` is the TLS context, or a file of certificates to
-    trust instead of the system's; proxies are those of the environment. Plain ws to another machine is refused unless
-    `allow_http`.
+    A connection that drops comes back after a wait with full jitter, of 4 s at most. Up to `max_queued` messages that
+    are sent meanwhile wait for it, in order; one that is cut off may arrive twice. As many that arrive wait to be read,
+    then the server has to wait; each has at most `max_bytes`. `headers` go with each handshake; a function is asked for
+    them each time. A server that leaves a ping unanswered for `ping_seconds` is given up. `verify` is the TLS context,
+    or a file of certificates to trust instead of the system's; proxies are those of the environment. Plain ws to
+    another machine is refused unless `allow_http`.
     """
 
     @overload
@@ -138,9 +138,9 @@ class WebSocketClient(Generic[M]):
         format: Literal["json", "msgpack"] = "json",
         headers: HandshakeHeaders | None = None,
         subprotocols: Sequence[str] = (),
-        queue: int = MOST_QUEUED,
+        max_queued: int = MOST_QUEUED,
         max_bytes: int = 16 * 1024 * 1024,
-        ping: float = 15.0,
+        ping_seconds: float = 15.0,
         options: Options | None = None,
         verify: ssl.SSLContext | str | None = None,
         transport: Transport | None = None,
@@ -151,14 +151,14 @@ class WebSocketClient(Generic[M]):
         self._kind = kind
         self._encode = msgspec.json.encode if format == "json" else msgspec.msgpack.encode
         self._is_text = format == "json"
-        self._most = queue
+        self._most = max_queued
         clock = clock or SystemClock()
         self._dialer = WebSocketDialer(
             url,
             headers=headers,
             subprotocols=subprotocols,
             max_bytes=max_bytes,
-            ping=ping,
+            ping_seconds=ping_seconds,
             options=options or Options(),
             verify=verify,
             transport=transport,
@@ -171,7 +171,7 @@ class WebSocketClient(Generic[M]):
         self._task: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
         self._unsent: deque[str | bytes] = deque()
-        self._received: asyncio.Queue[str | bytes | None] = asyncio.Queue(queue)
+        self._received: asyncio.Queue[str | bytes | None] = asyncio.Queue(max_queued)
         self._changed = asyncio.Event()
         self._ended: HinterlandError | None = None
 

@@ -79,7 +79,7 @@ async def server() -> AsyncIterator[ForeignServer]:
 @pytest.fixture
 async def client(server: ForeignServer) -> AsyncIterator[GraphQLSocketClient]:
     """A client of it."""
-    async with GraphQLSocketClient(server.url, params=PARAMS, random=lambda: 0.0) as client:
+    async with GraphQLSocketClient(server.url, connection_params=PARAMS, random=lambda: 0.0) as client:
         yield client
 
 
@@ -132,7 +132,7 @@ async def kinds_until(updates: Any, text: str) -> list[str]:
 
 async def test_the_payload_of_the_first_message(server: ForeignServer) -> None:
     """What the server refuses by it is raised; a function is asked for it at each connection."""
-    async with GraphQLSocketClient(server.url, params={"token": "wrong"}) as client:
+    async with GraphQLSocketClient(server.url, connection_params={"token": "wrong"}) as client:
         with pytest.raises(ConnectionClosed) as caught:
             await client.execute("{ fails }")
         assert caught.value.close_code == 4403
@@ -144,14 +144,14 @@ async def test_the_payload_of_the_first_message(server: ForeignServer) -> None:
         asked.append(1)
         return PARAMS
 
-    async with GraphQLSocketClient(server.url, params=params) as client:
+    async with GraphQLSocketClient(server.url, connection_params=params) as client:
         assert await client.execute('{ hello(name: "A") }') == {"hello": "Hello A"}
     assert asked == [1]
 
 
 async def test_a_client_that_is_closed(server: ForeignServer) -> None:
     """A closed client raises ClientClosed, and plain ws beyond this machine is refused."""
-    client = GraphQLSocketClient(server.url, params=PARAMS)
+    client = GraphQLSocketClient(server.url, connection_params=PARAMS)
     updates = client.subscribe(SAID)
     coming = asyncio.create_task(next_of(updates))
     await said_to_all(client, "x", 1)

@@ -24,7 +24,7 @@ from tests.client.local.conftest import next_of
 PASSWORD = "a long walk outside"
 POSTS = Collection(name="posts", fields={"title": Text(required=True)}, rules=EVERYBODY)
 CHANGES = "subscription { posts { kind id record { id title } } }"
-WAYS: list[Over] = ["websocket", "events"]
+WAYS: list[Over] = ["websocket", "sse"]
 
 
 class Counted:

@@ -5,7 +5,7 @@ import { type FetchPolicy, plan, type RecordCache, recordCache } from "./cache.j
 import { type GraphQLDocument, type Prepared, prepare } from "./document.js";
 import type { GraphQLError } from "./errors.js";
 import {
-  type Exchange, exchange, type FollowOptions, type GraphQLEvent, type GraphQLOptions, type GraphQLResult,
+  type Exchange, exchange, type SubscriptionOptions, type GraphQLEvent, type GraphQLOptions, type GraphQLResult,
   type OperationOptions, resultOf,
 } from "./graphql.js";
 import { asAsked, canonical, ROOT, type Shape, shapeOf } from "./normal.js";
@@ -32,9 +32,9 @@ export interface GraphQLSettings extends GraphQLOptions {
   /** Keep results on the device, in an IndexedDB of this name, until the user logs out; without it, in memory. */
   keep?: string | undefined;
   /** The most records of the cache; 10,000 by default. */
-  most?: number | undefined;
+  maxRecords?: number | undefined;
   /** The object types of abstract types (interfaces and unions) by name, where documents have fragments for these. */
-  possible?: Record<string, string[]> | undefined;
+  possibleTypes?: Record<string, string[]> | undefined;
 }
 
 /** The variables of a document without types. */
@@ -55,7 +55,7 @@ export interface GraphQL {
   ): Promise<GraphQLResult<R>>;
   /** Follow a subscription until the loop is left; it continues after cuts. */
   subscribe<R = any, V = AnyVariables>(
-    document: GraphQLDocument<R, V>, ...given: Given<NoInfer<V>, FollowOptions>
+    document: GraphQLDocument<R, V>, ...given: Given<NoInfer<V>, SubscriptionOptions>
   ): AsyncGenerator<GraphQLEvent<R>, void>;
   /** A query whose result changes with the cache, for `useStore`. */
   watch<R = any, V = AnyVariables>(
@@ -109,7 +109,7 @@ function deletedBy({ operation }: Prepared, data: Record<string, unknown>): stri
 export function graphql(client: Client, settings: GraphQLSettings = {}): GraphQL {
   const { auth, internals: { closing, followers } } = client;
   const network = exchange(client, settings);
-  const cache = recordCache(settings.most);
+  const cache = recordCache(settings.maxRecords);
   const { records } = cache;
   const store = settings.keep === undefined ? undefined : recordStore(settings.keep, () => records);
   const watchers = new Set<(changed: Changed | null) => void>();
@@ -162,7 +162,7 @@ export function graphql(client: Client, settings: GraphQLSettings = {}): GraphQL
   const settled = async () => store?.settled();
   followers.add(settled); // signing out returns when it is gone
 
-  const shape = (prepared: Prepared, variables: unknown) => shapeOf(prepared, variables, settings.possible);
+  const shape = (prepared: Prepared, variables: unknown) => shapeOf(prepared, variables, settings.possibleTypes);
   const read = (prepared: Prepared, variables: unknown) => {
     const found = cache.read(shape(prepared, variables));
     return { ...found, data: found.isComplete ? asAsked(prepared, variables, found.data) : undefined };
@@ -255,7 +255,7 @@ export function graphql(client: Client, settings: GraphQLSettings = {}): GraphQL
         publish(cache.rollback(layer));
       }
     },
-    async *subscribe(document, ...[variables, options = {} as FollowOptions]) {
+    async *subscribe(document, ...[variables, options = {} as SubscriptionOptions]) {
       const prepared = checked(document, "subscription");
       await begun();
       const form = shape(prepared, variables);

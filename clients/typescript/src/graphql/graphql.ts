@@ -20,7 +20,7 @@ export interface GraphQLOptions {
   /** The path below the client's address; `/graphql` by default. */
   path?: string | undefined;
   /** How subscriptions come: "websocket" where there is a WebSocket, else "sse" (Server-sent events). */
-  transport?: "websocket" | "sse" | undefined;
+  over?: "websocket" | "sse" | undefined;
   /** The WebSocket of the platform by default; Node 20 needs that of the package `ws`. */
   WebSocket?: SocketConstructor | undefined;
   /**
@@ -45,7 +45,7 @@ export interface GraphQLResult<R = any> {
 }
 
 /** The settings of a subscription; all may be left out. */
-export interface FollowOptions {
+export interface SubscriptionOptions {
   /** Continue behind the event with this cursor; from now on where it is missing. */
   cursor?: string | undefined;
   /** Ends it. */
@@ -73,7 +73,7 @@ export interface Exchange {
   post(prepared: Pick<Prepared, "kind">, json: Asked, parts: CallOptions, key?: string): Promise<ClientResponse>;
   /** Send a query or mutation, and return the body of the response. */
   ask(prepared: Prepared, variables: unknown, options: CallOptions): Promise<[response: SentResponse, errors: GraphQLError[]]>;
-  follow(prepared: Prepared, variables: unknown, options: FollowOptions): AsyncGenerator<GraphQLEvent, void>;
+  follow(prepared: Prepared, variables: unknown, options: SubscriptionOptions): AsyncGenerator<GraphQLEvent, void>;
   close(): void;
 }
 
@@ -132,7 +132,7 @@ export function exchange(client: Client, options: GraphQLOptions): Exchange {
     follow(prepared, variables, { cursor = "", signal }) {
       if (closing.aborted) throw failure("closed");
       if (auth.state.kind !== "loading") user = userNow();
-      const isSocket = (options.transport ?? (hasSocket ? "websocket" : "sse")) === "websocket";
+      const isSocket = (options.over ?? (hasSocket ? "websocket" : "sse")) === "websocket";
       transport ??= isSocket ? sharedSocket(client, path, WebSocket) : eventStreams(client, path);
       const leave = () => {
         signal?.removeEventListener("abort", leave);

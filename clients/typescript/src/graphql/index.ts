@@ -6,5 +6,5 @@ export type { AnyVariables, Given, GraphQL, GraphQLSettings, MutationOptions, Qu
 export type { GraphQLDocument } from "./document.js";
 export { isGraphQLError } from "./errors.js";
 export type { GraphQLError } from "./errors.js";
-export type { FollowOptions, GraphQLEvent, GraphQLOptions, GraphQLResult, OperationOptions } from "./graphql.js";
+export type { SubscriptionOptions, GraphQLEvent, GraphQLOptions, GraphQLResult, OperationOptions } from "./graphql.js";
 export type { GraphQLState, WatchedQuery } from "./watched.js";

@@ -114,7 +114,7 @@ describe("operations", () => {
   });
 });
 
-describe.each(["websocket", "sse"] as const)("subscriptions over %s", (transport) => {
+describe.each(["websocket", "sse"] as const)("subscriptions over %s", (over) => {
   function collected<R>(events: AsyncIterable<GraphQLEvent<R>>) {
     const all: GraphQLEvent<R>[] = [];
     const ended = (async () => {
@@ -124,9 +124,9 @@ describe.each(["websocket", "sse"] as const)("subscriptions over %s", (transport
   }
 
   test("each change comes once, through cuts and a restart", async () => {
-    const [api] = reaching({ transport });
+    const [api] = reaching({ over });
     const [writing] = reaching();
-    const body = `cut ${transport}`;
+    const body = `cut ${over}`;
     const { all, changes } = collected(api.subscribe(FOLLOW, { body }));
     const names = Array.from({ length: 40 }, (_, at) => `${body} ${at}`);
     const direct = createClient({ url: server.url, vault: memoryVault() });
@@ -148,7 +148,7 @@ describe.each(["websocket", "sse"] as const)("subscriptions over %s", (transport
     expect(all.some(({ kind }) => kind === "offline")).toBe(true);
     const { cursor } = all.at(-1)!;
     await direct.collection("notes").create({ title: "later", body });
-    const [other] = reaching({ transport });
+    const [other] = reaching({ over });
     const later = collected(other.subscribe(FOLLOW, { body }, { cursor }));
     await until(() => later.changes().length);
     expect(later.changes()).toMatchObject([{ kind: "create", record: { title: "later" } }]);
@@ -156,7 +156,7 @@ describe.each(["websocket", "sse"] as const)("subscriptions over %s", (transport
   });
 
   test("they are the user's, and end with a definite refusal, by the signal, and with the client", async () => {
-    const [api, client] = reaching({ transport });
+    const [api, client] = reaching({ over });
     expect(await collected(api.subscribe("subscription { nothing { id } }")).ended).toMatchObject({ code: "invalid_query" });
     await signUp(client);
     const diary = collected(api.subscribe("subscription { diary { record { text } } }"));

@@ -36,7 +36,7 @@ async function staged(): Promise<Stage> {
   on("GET /v1/events", silent);
   await logIn();
   const local = await openLocal(client, { name: `posting-${stages++}`, collections: ["notes"] });
-  const queue = mutationQueue(graphql(client, { transport: "sse" }), local);
+  const queue = mutationQueue(graphql(client, { over: "sse" }), local);
   const posts = () => asked.filter(({ path }) => path === "/graphql")
     .map(({ headers, json: body }) => ({ key: headers["idempotency-key"]!, title: body.variables.title as string }));
   const pass = async (milliseconds = 0) => {

@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar, overload
 
 from hinterland.client.errors import ClientClosed, ConnectionLost, HinterlandError, StatusError
 from hinterland.client.exchange import Line, Transport
-from hinterland.client.graphql.asking import AskedDocument, GraphQLUpdate, GraphQLVariables
+from hinterland.client.graphql.asking import AskedDocument, GraphQLEvent, GraphQLVariables
 from hinterland.client.graphql.following import Follower
 from hinterland.client.graphql.transport_ws import SUBPROTOCOL, SharedSocket
 from hinterland.client.options import Options
@@ -27,19 +27,19 @@ GraphQLParams = Mapping[str, Any] | Callable[[], Awaitable[Mapping[str, Any] | N
 class GraphQLSocketClient:
     """GraphQL of the server at `url` (ws, wss, http or https), over one WebSocket for all operations.
 
-    It opens with the first operation, closes a while after the last, and comes back after a cut. `params` is the
-    payload of `connection_init`, such as a token; a function is asked for it, as for `headers`, at each connection. The
-    other arguments are those of `WebSocketClient`.
+    It opens with the first operation, closes a while after the last, and comes back after a cut. `connection_params` is
+    the payload of `connection_init`, such as a token; a function is asked for it, as for `headers`, at each connection.
+    The other arguments are those of `WebSocketClient`.
     """
 
     def __init__(
         self,
         url: str,
         *,
-        params: GraphQLParams | None = None,
+        connection_params: GraphQLParams | None = None,
         headers: HandshakeHeaders | None = None,
         max_bytes: int = 16 * 1024 * 1024,
-        ping: float = 15.0,
+        ping_seconds: float = 15.0,
         options: Options | None = None,
         verify: ssl.SSLContext | str | None = None,
         transport: Transport | None = None,
@@ -49,13 +49,13 @@ class GraphQLSocketClient:
     ) -> None:
         self._clock = clock or SystemClock()
         self._random = random
-        self._given = params
+        self._given = connection_params
         self._dialer = WebSocketDialer(
             url,
             headers=headers,
             subprotocols=(SUBPROTOCOL,),
             max_bytes=max_bytes,
-            ping=ping,
+            ping_seconds=ping_seconds,
             options=options or Options(),
             verify=verify,
             transport=transport,
@@ -92,14 +92,14 @@ class GraphQLSocketClient:
     @overload
     def subscribe(
         self, document: str, variables: GraphQLVariables = None, *, into: type[T], operation: str = ...
-    ) -> AsyncGenerator[GraphQLUpdate[T], None]: ...
+    ) -> AsyncGenerator[GraphQLEvent[T], None]: ...
     @overload
     def subscribe(
         self, document: str, variables: GraphQLVariables = None, *, operation: str = ...
-    ) -> AsyncGenerator[GraphQLUpdate[dict[str, Any]], None]: ...
+    ) -> AsyncGenerator[GraphQLEvent[dict[str, Any]], None]: ...
     async def subscribe(
         self, document: str, variables: GraphQLVariables = None, *, into: Any = None, operation: str = ""
-    ) -> AsyncGenerator[GraphQLUpdate[Any], None]:
+    ) -> AsyncGenerator[GraphQLEvent[Any], None]:
         """The responses of a subscription. After a cut (`offline`) it begins again; what happened meanwhile is missing
         (`resync`), unless the server's responses have `extensions.cursor`, behind which it is then asked to go on.
         """
@@ -110,10 +110,10 @@ class GraphQLSocketClient:
             more = {"extensions": {"cursor": cursor}} if cursor else {}
             return self._socket.stream(asked.body(is_plain=True, **more))
 
-        def take(payload: GraphQLPayload, cursor: str) -> GraphQLUpdate[Any] | None:
+        def take(payload: GraphQLPayload, cursor: str) -> GraphQLEvent[Any] | None:
             if payload.errors:
                 raise error_of_payload(payload)
-            return GraphQLUpdate(kind="next", data=converted(payload.data or {}, into), cursor=cursor)
+            return GraphQLEvent(kind="next", data=converted(payload.data or {}, into), cursor=cursor)
 
         follower = Follower(stream, take, self._clock, self._random, self._clock.sleep, self._check, _can_pass)
         async with aclosing(follower.updates("")) as updates:

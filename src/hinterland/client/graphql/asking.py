@@ -28,7 +28,7 @@ class GraphQLState(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     error: HinterlandError | None = None
 
 
-class GraphQLUpdate(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+class GraphQLEvent(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """What a subscription delivers. `data` is a response's; None at `resync` (the cursor can't be continued: read
     again) and `offline` (the stream dropped and comes back). `cursor` is where to resume behind it."""
 

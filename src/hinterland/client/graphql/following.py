@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import Any
 
 from hinterland.client.errors import HinterlandError
-from hinterland.client.graphql.asking import GraphQLUpdate
+from hinterland.client.graphql.asking import GraphQLEvent
 from hinterland.client.payloads import GraphQLPayload
 from hinterland.client.reconnecting import STEADY, WAIT_BASE, WAIT_CAP, may_pass
 from hinterland.kit.backoff import Random, full_jitter
@@ -15,7 +15,7 @@ from hinterland.kit.clock import Clock
 
 StreamFrom = Callable[[str], AsyncGenerator[GraphQLPayload, None]]
 """The responses behind a cursor, until the stream ends; what cuts it is raised."""
-TakePayload = Callable[[GraphQLPayload, str], GraphQLUpdate[Any] | None]
+TakePayload = Callable[[GraphQLPayload, str], GraphQLEvent[Any] | None]
 """What the app is shown of a response, with the cursor behind it; None: nothing. Raises the errors of a response."""
 
 
@@ -41,7 +41,7 @@ class Follower:
         self._check = check
         self._can_pass = can_pass
 
-    async def updates(self, cursor: str) -> AsyncGenerator[GraphQLUpdate[Any], None]:
+    async def updates(self, cursor: str) -> AsyncGenerator[GraphQLEvent[Any], None]:
         """The updates behind `cursor` ("": from now on). Of a server without cursors, `resync` follows each cut."""
         failures, is_offline, has_seen = 0, False, False
         while True:
@@ -51,7 +51,7 @@ class Follower:
                     async for payload in payloads:
                         began = self._clock.monotonic() if began is None else began
                         if is_offline and has_seen and not cursor:
-                            yield GraphQLUpdate(kind="resync")
+                            yield GraphQLEvent(kind="resync")
                         is_offline, has_seen = False, True
                         cursor = payload.cursor or cursor
                         update = self._take(payload, cursor)
@@ -65,7 +65,7 @@ class Follower:
                 failures = 0 if began is not None and self._clock.monotonic() - began >= STEADY else failures
                 if not is_offline:
                     is_offline = True
-                    yield GraphQLUpdate(kind="offline", cursor=cursor)
+                    yield GraphQLEvent(kind="offline", cursor=cursor)
                 wait = max(full_jitter(failures, WAIT_BASE, WAIT_CAP, self._random), error.retry_after or 0.0)
                 failures += 1
                 await self._pause(wait)

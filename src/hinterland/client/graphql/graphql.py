@@ -15,8 +15,8 @@ from hinterland.client.connectivity import Connectivity
 from hinterland.client.errors import BadRequest, ClientClosed, DeadlineExceeded, HinterlandError, NotFound
 from hinterland.client.graphql.asking import (
     AskedDocument,
+    GraphQLEvent,
     GraphQLState,
-    GraphQLUpdate,
     GraphQLVariables,
     Offline,
     checked_variables,
@@ -194,7 +194,7 @@ class ClientGraphQL:
         operation: str = ...,
         cursor: str = ...,
         over: Over = ...,
-    ) -> AsyncGenerator[GraphQLUpdate[T], None]: ...
+    ) -> AsyncGenerator[GraphQLEvent[T], None]: ...
     @overload
     def subscribe(
         self,
@@ -204,7 +204,7 @@ class ClientGraphQL:
         operation: str = ...,
         cursor: str = ...,
         over: Over = ...,
-    ) -> AsyncGenerator[GraphQLUpdate[dict[str, Any]], None]: ...
+    ) -> AsyncGenerator[GraphQLEvent[dict[str, Any]], None]: ...
     async def subscribe(
         self,
         document: str,
@@ -214,7 +214,7 @@ class ClientGraphQL:
         operation: str = "",
         cursor: str = "",
         over: Over = "auto",
-    ) -> AsyncGenerator[GraphQLUpdate[Any], None]:
+    ) -> AsyncGenerator[GraphQLEvent[Any], None]:
         """The responses of a subscription after `cursor` ("": from now on); what they bring is in the cache too.
 
         One that is cut comes back behind the last response, without a gap and without a double. `over` "auto" is one

@@ -20,7 +20,7 @@ from hinterland.client.errors import (
     Unauthorized,
 )
 from hinterland.client.exchange import Line, SocketOffer
-from hinterland.client.graphql.asking import AskedDocument, GraphQLUpdate
+from hinterland.client.graphql.asking import AskedDocument, GraphQLEvent
 from hinterland.client.graphql.cache import GraphQLCache
 from hinterland.client.graphql.following import Follower
 from hinterland.client.graphql.transport_ws import SUBPROTOCOL, SharedSocket
@@ -32,8 +32,8 @@ from hinterland.kit.backoff import Random
 from hinterland.kit.clock import Clock
 from hinterland.kit.event_stream import EventStreamParser
 
-Over = Literal["auto", "websocket", "events"]
-"""What brings a subscription: `auto` is a WebSocket that all share, or events where there can be none."""
+Over = Literal["auto", "websocket", "sse"]
+"""What brings a subscription: `auto` is a WebSocket that all share, or Server-sent events where there can be none."""
 _SILENCE = 40.0  # seconds; the server sends something at least every 15
 _BUSY = (401, 408, 429, 500, 503)  # statuses of a handshake that say nothing of WebSockets
 _GONE = 4401  # close code: the session, or its rights, are others
@@ -69,7 +69,7 @@ class GraphQLSubscriptions:
 
     async def follow(
         self, asked: AskedDocument, cursor: str, into: Any, over: Over
-    ) -> AsyncGenerator[GraphQLUpdate[Any], None]:
+    ) -> AsyncGenerator[GraphQLEvent[Any], None]:
         """The updates of a subscription, whatever brings them."""
         user = self._user()
 
@@ -88,7 +88,7 @@ class GraphQLSubscriptions:
             body = asked.body(extensions={"cursor": cursor})
             return self._events(body) if not self._is_over_socket(over) else self._messages(body, over)
 
-        def take(payload: GraphQLPayload, cursor: str) -> GraphQLUpdate[Any] | None:
+        def take(payload: GraphQLPayload, cursor: str) -> GraphQLEvent[Any] | None:
             check()
             return self._update(asked, payload, cursor, into)
 
@@ -171,17 +171,17 @@ class GraphQLSubscriptions:
 
     def _update(
         self, asked: AskedDocument, payload: GraphQLPayload, cursor: str, into: Any
-    ) -> GraphQLUpdate[Any] | None:
+    ) -> GraphQLEvent[Any] | None:
         if payload.errors:
             error = error_of_payload(payload)
             if error.code == "resync":
-                return GraphQLUpdate(kind="resync", cursor=cursor)
+                return GraphQLEvent(kind="resync", cursor=cursor)
             raise error
         data = payload.data or {}
         if payload.cursor and not any(data.values()):
             return None  # where it begins, or a later cursor without a change
         self._cache.write(asked.shape, data)
-        return GraphQLUpdate(kind="next", data=converted(data, into), cursor=cursor)
+        return GraphQLEvent(kind="next", data=converted(data, into), cursor=cursor)
 
 
 def _can_pass(error: HinterlandError) -> bool:

@@ -53,7 +53,7 @@ async def dial(request: Request, offer: SocketOffer, context: ssl.SSLContext | b
         if own is None:
             raise
         raise own from error
-    line = NetworkLine(connection, offer.ping)
+    line = NetworkLine(connection, offer.ping_seconds)
     return Response(status=101, line=line, close=line.close)
 
 
@@ -87,11 +87,11 @@ class Dialing(connect):
 class NetworkLine:
     """An open WebSocket."""
 
-    def __init__(self, connection: ClientConnection, ping: float) -> None:
+    def __init__(self, connection: ClientConnection, ping_seconds: float) -> None:
         self._connection = connection
         self._loop = asyncio.get_running_loop()
         self._awaited_since: float | None = None
-        self._pinging = asyncio.create_task(self._keep_alive(ping))
+        self._pinging = asyncio.create_task(self._keep_alive(ping_seconds))
 
     @property
     def subprotocol(self) -> str:
