@@ -29,7 +29,7 @@ from hinterland.kit.clock import Clock
 from hinterland.kit.event_stream import EventStreamParser, Message
 from hinterland.kit.time_limit import within
 
-SILENCE = 40.0  # seconds; the server says something at least every 15
+SILENCE = 30.0  # seconds; the server says something at least every 15
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
