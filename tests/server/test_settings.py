@@ -70,6 +70,13 @@ def test_origins_that_would_never_match(origin: str) -> None:
         Settings(cors_origins=(origin,))
 
 
+@pytest.mark.parametrize("path", ["ws", "/", "/ws/", "/{id}", "/a b", "/../x", "/v1/x", "/graphql", "/auth/login"])
+def test_paths_that_sockets_can_not_have(path: str) -> None:
+    """A path of sockets that is none, or is the server's own already, is refused."""
+    with pytest.raises(SettingsError, match=r"give a path such as /ws"):
+        Settings(socket_path=path)
+
+
 def test_origins() -> None:
     """Hosts with or without a port, the schemes of apps, and the three words are origins."""
     origins = ("https://shop.example", "http://10.0.0.1:8080", "capacitor://localhost", "*", "loopback", "null")

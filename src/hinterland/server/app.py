@@ -294,7 +294,9 @@ def _stack(
     is_developed = is_local and not settings.allowed_hosts and not settings.trusted_proxies
     graphql = GraphQLEndpoint(backend, is_developed=is_developed, trusted=trusted)
     streams: dict[str, AsgiApp] = {"events.stream": stream, "socket": socket, "graphql": graphql}
-    inner = mount(backend, streams, page, {"/graphql/{file}": GraphiQLFiles()} if graphql.has_page else {})
+    more: dict[str, AsgiApp] = {"/graphql/{file}": GraphiQLFiles()} if graphql.has_page else {}
+    more |= {settings.socket_path: socket} if settings.socket_path else {}
+    inner = mount(backend, streams, page, more)
     if page is not None:
         page.report_shadowed(inner.taken())
     # From the inside out, which the types of Cors and Hosts keep: hosts and origins only mark what they refuse, and the

@@ -45,8 +45,14 @@ _WORDS: dict[Any, str] = {
 }  # a text is any text
 _DATABASES = ("postgresql", "postgres")
 _NATS = ("nats", "tls", "ws", "wss")
+_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
+_OURS = frozenset({"v1", "auth", "graphql", "health", "healthz", "readyz", "metrics"})  # first segments of paths
 _HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
 _ORIGIN = re.compile(r"\*|loopback|null|[a-z][a-z0-9+.-]*://[^/\s,A-Z]+")
+
+
+def _is_free(path: str) -> bool:
+    return _PATH.fullmatch(path) is not None and path[1:].partition("/")[0] not in _OURS
 
 
 def _check_least(settings: msgspec.Struct, least: Mapping[str, float], prefix: str) -> None:
@@ -110,9 +116,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     addresses whose X-Forwarded-For is believed. `stream_buffer`: how many events a slow subscriber may be behind.
     `streams_per_account`, `streams_per_address`: how many streams one account may have open at once on one server
     process, and all those together who are not signed in at one address. `keep_alive_seconds`: the longest silence on a
-    stream or a socket. `socket_message_bytes`: the largest message that a socket takes. `socket_messages_per_second`:
-    how many messages of a socket are read in a second, after twice as many at once. `channels_per_socket`: how many
-    channels a socket may have joined. `channel_members`: how many members a channel with presence has at most.
+    stream or a socket. `socket_path`: where sockets are served in addition to `/v1/socket`. `socket_message_bytes`: the
+    largest message that a socket takes. `socket_messages_per_second`: how many messages of a socket are read in a
+    second, after twice as many at once. `channels_per_socket`: how many channels a socket may have joined.
+    `channel_members`: how many members a channel with presence has at most.
     `channel_message_bytes`, `channel_state_bytes`: the largest message of a channel, and state of a member, as JSON.
     `channel_lease_seconds`: how long after a server process died its members have left, at the latest.
     `graphql_introspection`: whether GraphQL's schema can be asked for; None: while the server listens on loopback only,
@@ -138,6 +145,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     streams_per_account: int = 100
     streams_per_address: int = 1_000
     keep_alive_seconds: float = 15.0
+    socket_path: str = ""
     socket_message_bytes: int = 1024 * 1024
     socket_messages_per_second: int = 50
     channels_per_socket: int = 100
@@ -165,6 +173,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("database_direct_url", "nats_url"):
             if getattr(self, name) and not self.database_url:
                 raise SettingsError(f"{name} is set without database_url; SQLite has one server process and needs none")
+        if self.socket_path and not _is_free(self.socket_path):
+            raise SettingsError(
+                f"socket_path is {self.socket_path!r}; give a path such as /ws that is not below /v1, /auth or another "
+                "of the server's own"
+            )
         for host in self.allowed_hosts:
             if _HOST.fullmatch(host) is None:
                 raise SettingsError(

@@ -241,7 +241,7 @@ def mount(
     routes = [Route(table[name].path, stream) for name, stream in streams.items()]
     routes += [Route(path, application) for path, application in more.items()]
     routes += [Route(path, Endpoint(backend, methods)) for path, methods in paths.items()]
-    otherwise = Otherwise(page, taken_segments([*paths, *of_records]))
+    otherwise = Otherwise(page, taken_segments([*paths, *of_records, *more]))
     routes += [Route(path, Tutorial(Endpoint(backend, methods), otherwise)) for path, methods in aliases.items()]
     # Without redirects: their target would be the host that the caller names.
     router = Router(routes, redirect_slashes=False, default=otherwise)
