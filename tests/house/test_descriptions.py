@@ -37,7 +37,7 @@ DERIVED = {"fingerprint", "access", "hooks"}  # what a description has beside th
 # A value of each attribute that all kinds share which is not the default, and of each kind one with all its limits.
 SHARED: dict[str, Any] = {
     "required": True, "unique": True, "index": True, "read": "false", "write": "admin", "fill": "auth.id",
-    "default": "a", "merge": "server",
+    "default": "a", "merge": "server", "description": "d", "deprecated": "no",
 }  # fmt: skip
 KINDS: tuple[Field, ...] = (
     Boolean(),

@@ -82,6 +82,9 @@ def pascal(name: str) -> str:
     return "".join([part[:1].upper() + part[1:] for part in re.split(r"[^0-9A-Za-z]+", name)])
 
 
+TYPE_NAMES = "a type of GraphQL begins with a capital and has letters and digits, such as Article"
+
+
 def is_type_name(name: object) -> bool:
     """Whether a collection's type may be given this name."""
     return isinstance(name, str) and _TYPE_NAME.fullmatch(name) is not None

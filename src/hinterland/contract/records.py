@@ -16,7 +16,7 @@ import msgspec
 from hinterland.contract import indexed, values
 from hinterland.contract.errors import Refusal, invalid
 from hinterland.contract.fields import Text
-from hinterland.contract.graphql_names import is_type_name
+from hinterland.contract.graphql_names import TYPE_NAMES, is_type_name
 from hinterland.contract.kinds.field import (
     TRANSFORMS,
     Check,
@@ -71,7 +71,7 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     whose records own these; they go when their owner goes. `indexes`: groups of fields that
     lists filter and sort by together, such as `("category", "price")`; `created_at`, `updated_at` and `revision` may be
     among them, or alone. `is_open`: records may have other fields beside the declared ones, with any JSON value.
-    `graphql`: the name of its type in GraphQL, such as `Article`; "": made of its name.
+    `graphql`: the name of its type in GraphQL, such as `Article`; "": made of its name. `description`: what it has.
     """
 
     name: str
@@ -82,6 +82,7 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     indexes: tuple[tuple[str, ...], ...] = ()
     is_open: bool = False
     graphql: str = ""
+    description: str = ""
 
     def field(self, name: str) -> Field | None:
         """What a record may have under a name; None: nothing, or what the server sets."""
@@ -136,8 +137,7 @@ def _check_parts(collection: Collection) -> None:
         if not isinstance(rule, str):
             raise TypeError(f"{place}: its rule {action} must be text, not {rule!r}")
     if collection.graphql and not is_type_name(collection.graphql):
-        what = "a type of GraphQL begins with a capital and has letters and digits, such as Article"
-        raise ValueError(f"{place}: graphql={collection.graphql!r}: {what}")
+        raise ValueError(f"{place}: graphql={collection.graphql!r}: {TYPE_NAMES}")
     if collection.ids not in get_args(Ids):
         raise ValueError(f"{place}: unknown ids {collection.ids!r}; use {' or '.join(get_args(Ids))}")
     fields: Any = collection.fields

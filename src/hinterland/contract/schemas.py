@@ -48,7 +48,8 @@ class CollectionDescription(msgspec.Struct, frozen=True, kw_only=True, omit_defa
     """A declared collection, as far as the reader may know it. `fingerprint` changes with everything else in it.
 
     `hooks` are the kinds of writes that the app's code may change or refuse before they are checked. `rules` are there
-    where the reader may know them; `graphql`, the name of the records' type in GraphQL, where it was given one.
+    where the reader may know them; `graphql`, the name of the records' type in GraphQL, where it was given one,
+    and its `description`, where it has one.
     """
 
     name: str
@@ -62,6 +63,7 @@ class CollectionDescription(msgspec.Struct, frozen=True, kw_only=True, omit_defa
     rules: Rules | msgspec.UnsetType = msgspec.UNSET
     fields: dict[str, dict[str, Any]]
     graphql: str = ""
+    description: str = ""
 
 
 class ChannelAccess(msgspec.Struct, frozen=True, kw_only=True):

@@ -55,7 +55,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
     everyone who sees the record). `write`: "admin" where only administrators set it. `fill`: taken at creation from
     `auth.id` where the body leaves it out. `default`: its value where the body leaves it out. `merge`: what happens
     when two devices changed it: the `newest` timestamp wins, the `server`'s value stays, a `counter` adds both, a `set`
-    unites both.
+    unites both. `description` says what it is, and `deprecated` why to use it no longer, for those who read the schema.
     """
 
     required: bool = False
@@ -66,6 +66,8 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
     fill: Literal["", "auth.id"] = ""
     default: Any = None
     merge: Merge = "newest"
+    description: str = ""
+    deprecated: str = ""
 
     # ------------------------------------------------------------ facts of the kind
 

@@ -151,7 +151,11 @@ class Entry:
     def definition(self) -> str:
         """A digest of all that the collection's views are made of."""
         declared = self.collection
-        parts = [declared.name, declared.fields, declared.rules.list, declared.ids, declared.parent, declared.is_open]
+        fields = {
+            name: msgspec.structs.replace(field, description="", deprecated="")
+            for name, field in declared.fields.items()
+        }
+        parts = [declared.name, fields, declared.rules.list, declared.ids, declared.parent, declared.is_open]
         parts += [self.asked_types] if self.asked_types else []
         return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
 

@@ -111,6 +111,7 @@ def _collection(
         parent=declared.parent,
         is_open=declared.is_open,
         graphql=declared.graphql,
+        description=declared.description,
         indexes=[[*group] for group in declared.indexes if known.issuperset(group)],
         hooks=[kind for kind in get_args(WriteKind) if (declared.name, kind) in app.hooks.before],
         access=msgspec.convert(_access(entry), ActionAccess),

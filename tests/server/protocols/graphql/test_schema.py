@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from hinterland.contract.fields import Text
+from hinterland.contract.fields import Reference, Text
 from hinterland.contract.records import EVERYBODY, Collection, users
+from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.storage.protocol import Storage
 from tests.server.api import Api, problem, serving
 
@@ -36,3 +37,39 @@ async def test_names_that_are_taken(storage: Storage) -> None:
             query = f"{{ {field} {{ __typename text }} posts {{ id }} }}"
             assert await asked(api, query) == {"data": {field: [], "posts": []}}
         assert "errors" in await asked(api, "{ postLinks { text } }")
+
+
+async def test_what_is_declared_for_readers(storage: Storage) -> None:
+    """Descriptions and deprecations of collections and fields are in GraphQL's schema and in the API's description;
+    a view stays what it is where they change."""
+    fields = {
+        "title": Text(description="Shown in lists"),
+        "name": Text(deprecated="use title"),
+        "author": Reference(to="users", description="Who wrote it", deprecated="gone soon"),
+    }
+    noted = Collection(name="posts", fields=fields, rules=EVERYBODY, description="What people write")
+    async with serving(storage, collections=(users(), noted), graphql_introspection=True) as api:
+        query = """{ __type(name: "Post") { description fields(includeDeprecated: true) {
+          name description deprecationReason } } input: __type(name: "PostInput") {
+          inputFields(includeDeprecated: true) { name description deprecationReason } } }"""
+        data = (await asked(api, query))["data"]
+        assert data["__type"]["description"] == "What people write"
+        shown = {each["name"]: (each["description"], each["deprecationReason"]) for each in data["__type"]["fields"]}
+        assert (shown["title"], shown["name"]) == (("Shown in lists", None), (None, "use title"))
+        assert shown["author"] == shown["authorId"] == ("Who wrote it", "gone soon")
+        inputs = {each["name"]: each["deprecationReason"] for each in data["input"]["inputFields"]}
+        assert inputs == {"title": None, "name": "use title", "author": "gone soon"}
+        schemas = (await api("GET", "/openapi.json")).json()["components"]["schemas"]
+        for form in ("posts_record", "posts_body", "posts_patch"):
+            found = schemas[form]["properties"]
+            assert found["title"]["description"] == "Shown in lists"
+            assert found["name"]["deprecated"] is True
+        described = (await api("GET", "/v1/schema")).json()["collections"][1]
+        assert (described["description"], described["fields"]["name"]["deprecated"]) == (
+            "What people write",
+            "use title",
+        )
+        plain = Catalogue([users(), Collection(name="posts", fields={**fields, "title": Text()})], "sqlite")["posts"]
+        assert api.backend.catalogue["posts"].definition != plain.definition  # which has another rule
+        same = Collection(name="posts", fields={**fields, "title": Text(), "name": Text()}, rules=EVERYBODY)
+        assert api.backend.catalogue["posts"].definition == Catalogue([users(), same], "sqlite")["posts"].definition

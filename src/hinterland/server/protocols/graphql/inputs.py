@@ -38,7 +38,9 @@ class Inputs:
             for name, field in entry.collection.fields.items():
                 if NAME.fullmatch(name):
                     enum = self._enums.of(entry.collection, name, field)
-                    fields[name] = GraphQLInputField(self._input_of(f"{title}{pascal(name)}", field, enum))
+                    kind = self._input_of(f"{title}{pascal(name)}", field, enum)
+                    text, reason = field.description or None, field.deprecated or None
+                    fields[name] = GraphQLInputField(kind, description=text, deprecation_reason=reason)
             fields = fields or {"_": GraphQLInputField(GraphQLBoolean, description="It has no fields")}
             made = self._inputs[title] = GraphQLInputObjectType(title, fields)
         return made

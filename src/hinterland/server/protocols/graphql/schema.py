@@ -82,7 +82,7 @@ class SchemaMaker:
                 made.type,
                 self._thunk(entry),
                 interfaces=self._interfaces(entry),
-                description=f"A record of {name}",
+                description=entry.collection.description or f"A record of {name}",
                 extensions={MEANING: Meaning("record", entry)},
             )
         roots: dict[str, GraphQLField] = {}
@@ -250,9 +250,10 @@ class SchemaMaker:
             if relation is not None and relation.by and relation.collection in self._types:
                 scalar, related = _names_of_reference(name, taken, "" if relation.is_one else "s")
             if NAME.fullmatch(scalar):
-                yield scalar, _field(self._type_of(entry, name, field), Meaning("value", entry, name))
+                yield scalar, _noted(field, _field(self._type_of(entry, name, field), Meaning("value", entry, name)))
             if related and relation is not None:
-                yield from self._related(related, name, relation, taken)
+                for shown, made in self._related(related, name, relation, taken):
+                    yield shown, _noted(field, made)
         for name, relation in relations.items():
             if not relation.by and relation.collection in self._types and name not in taken and NAME.fullmatch(name):
                 yield from self._related(name, name, relation, taken)
@@ -322,6 +323,13 @@ def _field(
     of: Any, meaning: Meaning, arguments: dict[str, GraphQLArgument] | None = None, text: str | None = None
 ) -> GraphQLField:
     return GraphQLField(of, args=arguments or {}, extensions={MEANING: meaning}, description=text)
+
+
+def _noted(field: Field, made: GraphQLField) -> GraphQLField:
+    """A field of the schema with what is declared for its readers."""
+    made.description = field.description or made.description
+    made.deprecation_reason = field.deprecated or None
+    return made
 
 
 def _is_node(type: GraphQLObjectType) -> bool:

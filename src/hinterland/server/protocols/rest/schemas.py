@@ -176,12 +176,21 @@ def _patched(field: Field, limit: int | None) -> dict[str, Any]:
     """A field's value, or a transform of the one before."""
     transforms = field.transforms().items()
     tagged = [_object({tag: {**transform.operand}}, [tag], is_closed=True) for tag, transform in transforms]
-    return {"anyOf": [_limited(field, field.patch_schema(), limit), *tagged]}
+    return _noted(field, {"anyOf": [_limited(field, field.patch_schema(), limit), *tagged]})
 
 
 def _field(field: Field, limit: int | None = None) -> dict[str, Any]:
     """What a field's value may be."""
-    return _limited(field, field.json_schema(), limit)
+    return _noted(field, _limited(field, field.json_schema(), limit))
+
+
+def _noted(field: Field, schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema with what is declared for its readers."""
+    text = " ".join(
+        [part for part in (field.description, field.deprecated and f"Deprecated: {field.deprecated}") if part]
+    )
+    notes = {"description": text} if text else {}
+    return {**schema, **notes, **({"deprecated": True} if field.deprecated else {})}
 
 
 def _limited(field: Field, schema: dict[str, Any], limit: int | None) -> dict[str, Any]:
