@@ -121,7 +121,8 @@ class SchemaMaker:
         return lambda: {**dict(self._identity(entry)), **dict(self._fields(entry))}
 
     def _interfaces(self, entry: Entry) -> Callable[[], list[GraphQLInterfaceType]]:
-        return lambda: [self._node] if _is_node(self._types[entry.name]) else []
+        # Other subgraphs of a federation may have a Node with other fields.
+        return lambda: [] if self._is_subgraph or not _is_node(self._types[entry.name]) else [self._node]
 
     # ---------------------------------------------------------------- root fields
 
