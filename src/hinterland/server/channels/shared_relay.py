@@ -98,24 +98,24 @@ class SharedRelay:
             await self._queue.woken.wait()
             self._queue.woken.clear()
             try:
-                async with self._turn:
-                    await self._work()
+                while self._queue or self._looks:
+                    async with self._turn:  # each time: this process must show that it lives, however much there is
+                        await self._work()
             except Exception as error:
                 relay.log.warning("channels wait, since the database can't be reached: %s", error)
                 await self._clock.sleep(_RETRY_SECONDS)
                 self.wake()
 
     async def _work(self) -> None:
-        while self._queue or self._looks:
-            if submissions := self._queue.take():
-                try:
-                    await self._carry_out(submissions)
-                except BaseException as error:
-                    relay.refuse(submissions, error)
-                    raise
-            else:
-                self._looks = False
-                await self._read()
+        if submissions := self._queue.take():
+            try:
+                await self._carry_out(submissions)
+            except BaseException as error:
+                relay.refuse(submissions, error)
+                raise
+        else:
+            self._looks = False
+            await self._read()
 
     async def _carry_out(self, submissions: list[Submission]) -> None:
         events = [event for event, _ in submissions]
@@ -164,6 +164,9 @@ class SharedRelay:
             events = [RelayedEvent(kind, name, member, body, seq=seq) for _, _, kind, name, member, body, seq in found]
             await self._delivered(PlacedEvents(start, events, max(row[1] for row in found)))
             if len(rows) < _PAGE or self._position == through:
+                return
+            if through is None:
+                self._looks = True  # for more, at the next turn
                 return
 
     async def _delivered(self, placed: PlacedEvents) -> None:

@@ -209,6 +209,22 @@ async def test_by_the_rules_until_the_session_ends(server: Server) -> None:
     assert (await client.begin("b", "{ __typename }")).status in (401, 404)
 
 
+async def test_session_that_ends_before_the_stream_is_open(server: Server) -> None:
+    """What was begun before the stream is open does not happen once the session has ended."""
+    ada = await signed_up(server, "ada")
+    client = Client(server, ada)
+    await client.reserve()
+    create = 'mutation { createDiary(input: {text: "late"}) { id } }'
+    assert (await client.begin("a", create)).status == 202
+    await ask(server, "POST", "/v1/auth/logout", headers=bearer(ada))
+    assert server.backend is not None
+    listeners, token = server.backend.feed.rights.listeners, client.headers["X-GraphQL-Event-Stream-Token"]
+    await until(lambda: all(each.has_ended for each in listeners))  # type: ignore[attr-defined]
+    assert await status_of(server, "GET", {"Accept": "text/event-stream"}, ("token", token)) == 404
+    admin = bearer(server.backend.control.decode())
+    assert (await ask(server, "GET", "/v1/records/diaries", headers=admin)).json["items"] == []
+
+
 async def test_limits(server: Server, clock: ManualClock) -> None:
     """An account has so many connections. A reservation that is not opened in time is forgotten, with what was
     begun."""

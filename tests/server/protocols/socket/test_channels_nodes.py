@@ -11,8 +11,10 @@ import pytest
 
 from hinterland.kit.clock import ManualClock
 from hinterland.server.app import Server
+from hinterland.server.channels.events import RelayedEvent
 from hinterland.server.storage.postgres import PostgresStorage
 from tests.server.protocols.asgi import Socket, ask
+from tests.server.protocols.http1.wire import until
 from tests.server.protocols.socket.rooms import joined, let_in, nodes, person
 from tests.support.nats import NatsServer
 
@@ -156,6 +158,33 @@ async def test_server_that_died(postgres_dsn: str, clock: ManualClock) -> None:
         assert await left == [theirs["member"]]
         _, answer = await joined(one, "hall/h")
         assert {entry["member"] for entry in answer["members"]} == {mine["member"], answer["member"]}
+
+
+async def test_server_that_is_busy(two: Two, clock: ManualClock) -> None:
+    """A server whose members send more than it can deliver shows that it lives all the same, and so does one that
+    reads what it sent: their members have not left."""
+    one, other = two
+    first, _ = await joined(one, "hall/h")
+    await joined(other, "hall/h")
+    await next_of(first, "presence")
+    relays, is_over = [relay_of(one), relay_of(other)], False
+
+    async def flood() -> None:
+        while not is_over:
+            for each in relays:
+                if len(each._queue._waiting) < 600:  # more than one transaction takes
+                    each.submit(RelayedEvent("message", "hall/x", "", "{}"))
+            await asyncio.sleep(0)
+
+    flooding = asyncio.create_task(flood())
+    for _ in range(20):
+        await second(clock, one, other)
+    is_over = True
+    await flooding
+    await until(lambda: not any(each._queue for each in relays))
+    assert {*relays[0]._beats, *relays[1]._beats} == {each.node for each in relays}
+    _, answer = await joined(one, "hall/h")
+    assert len(answer["members"]) == 3
 
 
 def looks_no_more(server: Server) -> None:

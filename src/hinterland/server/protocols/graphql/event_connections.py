@@ -60,9 +60,9 @@ class EventConnection:
         self.is_open, self._send = True, send
         if LIMIT in request.scope:
             request.scope[LIMIT].lift()
-        listeners, feed = self._backend.feed.rights.listeners, self._backend.feed
-        listeners.add(self)
-        waits = (_gone(request.receive), self._ended.wait(), feed.closed.wait(), self._keep_alive())
+        waits = (
+            _gone(request.receive), self._ended.wait(), self._backend.feed.closed.wait(), self._keep_alive()
+        )  # fmt: skip
         tasks = [asyncio.ensure_future(each) for each in waits]
         try:
             await send(start())
@@ -70,13 +70,19 @@ class EventConnection:
             self._opened.set()
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            listeners.discard(self)
             await _cancelled([*tasks, *self._running.values()])
         await send(piece(b"", has_more=False))
 
     def end(self) -> None:
         """The caller's session has ended, or its rights are others: the client connects anew."""
         self._ended.set()
+        if not self.is_open:
+            self.discard()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing may be done any longer that its caller asked for."""
+        return self._ended.is_set()
 
     def discard(self) -> None:
         """End the operations of a connection that was never opened."""
@@ -180,6 +186,7 @@ class EventConnections:
         if sum(each.owner == made.owner for each in self._found.values()) >= most:
             raise Refusal("rate_limited", f"there are {most:,} connections; close one, then retry", retry_after=5)
         self._found[made.token] = made
+        self._backend.feed.rights.listeners.add(made)  # from now on: what is begun may wait for the stream
         expiry = asyncio.create_task(self._expire(made))
         self._expiries.add(expiry)
         expiry.add_done_callback(self._expiries.discard)
@@ -196,7 +203,7 @@ class EventConnections:
         try:
             await found.serve(request, send)
         finally:
-            self._found.pop(token, None)
+            self._forget(found)
 
     async def begin(self, token: str, caller: Principal, asked: Parameters, *, is_get: bool) -> bytes | None:
         """Begin an operation; the body of a response where its document is wrong. Raises `not_found`,
@@ -223,7 +230,7 @@ class EventConnections:
     def _of(self, token: str, caller: Principal | None) -> EventConnection:
         """The connection with this token, which is the caller's. Raises `not_found`."""
         found = self._found.get(token)
-        if found is None or (caller is not None and found.caller.id != caller.id):
+        if found is None or found.has_ended or (caller is not None and found.caller.id != caller.id):
             message = "there is no such connection, or it is of another server process; reserve one with PUT"
             raise Refusal("not_found", message)
         return found
@@ -232,8 +239,12 @@ class EventConnections:
         """Forget a reservation that is not opened in time."""
         await self._backend.clock.sleep(RESERVED_SECONDS)
         if not reserved.is_open:
-            del self._found[reserved.token]
+            self._forget(reserved)
             reserved.discard()
+
+    def _forget(self, connection: EventConnection) -> None:
+        self._found.pop(connection.token, None)
+        self._backend.feed.rights.listeners.discard(connection)
 
 
 async def _gone(receive: AsgiReceive) -> None:
