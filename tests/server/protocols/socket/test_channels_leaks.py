@@ -45,6 +45,7 @@ class Visitor:
         self.seen: list[int] = []
         self.wanted: set[int] = set()
         self.forbidden: set[int] = set()
+        self.late: set[int] = set()  # that were on their way when the right to be there ended
 
     async def answer(self, **message: Any) -> dict[str, Any]:
         """The answer to a message; what comes before it is noted."""
@@ -66,6 +67,8 @@ class Visitor:
 async def change(server: Server, visitor: Visitor, room: str) -> None:
     """Make somebody a member of a room, or no longer."""
     if room in visitor.memberships:
+        await visitor.answer(type="ping", id="p")
+        visitor.late |= visitor.wanted - {*visitor.seen}
         path = f"/v1/records/members/{visitor.memberships.pop(room)}"
         assert (await ask(server, "DELETE", path)).status == 204
         visitor.leaving |= visitor.joined & {room}
@@ -100,7 +103,7 @@ async def send(visitors: list[Visitor], sender: Visitor, room: str, number: int)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_nothing_leaks(servers: list[Server], clock: ManualClock, seed: int) -> None:
     """While memberships come and go at all servers, each message reaches exactly the members that had joined when it
-    was sent."""
+    was sent, and nobody twice; one that is on its way when a membership ends may not reach who has lost it."""
     chosen = random.Random(seed)
     visitors = []
     for place, name in enumerate(("ada", "bob", "cyd", "dan")):
@@ -120,8 +123,9 @@ async def test_nothing_leaks(servers: list[Server], clock: ManualClock, seed: in
             await send(visitors, visitor, room, number)
         await clock.advance(0.1)
     for visitor in visitors:
-        while not visitor.wanted <= {*visitor.seen}:
+        while not visitor.wanted - visitor.late <= {*visitor.seen}:
             await visitor.next()
-        assert sorted(visitor.seen) == sorted(visitor.wanted)
+        assert sorted(visitor.seen) == sorted({*visitor.seen})
+        assert {*visitor.seen} <= visitor.wanted
         assert visitor.forbidden.isdisjoint(visitor.seen)
     assert sum(len(visitor.wanted) for visitor in visitors) > STEPS / 10
