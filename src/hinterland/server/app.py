@@ -239,9 +239,9 @@ class Server:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Backend]:
         """The opened backend; requests are served while the block lasts. Raises `SettingsError` where the setting
-        `static` or `graphql_documents` can't be used, before anything is opened."""
+        `static` or `graphql_trusted_documents` can't be used, before anything is opened."""
         page = self._page()
-        trusted = TrustedDocuments(place) if (place := self.app.settings.graphql_documents) else None
+        trusted = TrustedDocuments(place) if (place := self.app.settings.graphql_trusted_documents) else None
         async with opened(self.app, self.storage, self.clock) as backend:
             self.backend = backend
             self._serve, direct = _stack(backend, page, trusted, is_local=self.is_local)

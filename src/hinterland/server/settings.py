@@ -35,7 +35,7 @@ _LEAST = {
     "hook_seconds": 0.001, "stream_buffer": 1, "streams_per_account": 1, "streams_per_address": 1,
     "keep_alive_seconds": 0.001, "socket_message_bytes": 1_024, "socket_messages_per_second": 1,
     "channels_per_socket": 0, "channel_members": 1, "channel_message_bytes": 256, "channel_state_bytes": 4,
-    "channel_lease_seconds": 0.1,
+    "channel_lease_seconds": 0.1, "graphql_tokens": 1, "graphql_depth": 1, "graphql_root_fields": 1, "graphql_cost": 1,
 }  # fmt: skip
 _WORDS: dict[Any, str] = {
     int: "a whole number",
@@ -122,6 +122,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `channel_members`: how many members a channel with presence has at most.
     `channel_message_bytes`, `channel_state_bytes`: the largest message of a channel, and state of a member, as JSON.
     `channel_lease_seconds`: how long after a server process died its members have left, at the latest.
+    `graphql_tokens`, `graphql_depth`: the words and marks, and the levels, that a GraphQL document may have;
+    `graphql_root_fields`: the fields at the root of an operation; `graphql_cost`: the records that it may read, by its
+    limits. `graphql_trusted_documents`: the file or folder of the only documents that are carried out; "": any are.
+    `graphql_federation`: whether the schema is that of a subgraph.
     `graphql_introspection`: whether GraphQL's schema can be asked for; None: while the server listens on loopback only,
     and neither a proxy nor another host is set. `static`: the folder of a built web page, which is served beside the
     API; a relative one is below the folder in which the server is started.
@@ -155,11 +159,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     channel_lease_seconds: float = 10.0
     graphql_tokens: int = 5_000
     graphql_depth: int = 10
-    graphql_aliases: int = 30
+    graphql_root_fields: int = 30
     graphql_cost: int = 20_000
     graphql_introspection: bool | None = None
     graphql_federation: bool = False
-    graphql_documents: str = ""
+    graphql_trusted_documents: str = ""
     static: str = ""
     auth: AuthSettings = AuthSettings()
 

@@ -48,7 +48,7 @@ APP = App(
         Collection(name="pages", parent="diaries", fields={"text": Text()}, rules=Rules(list="true", view="true")),
     ],
     settings=Settings(
-        auth=AuthSettings(hash_memory_kib=8, hash_passes=1), graphql_introspection=False, graphql_aliases=100
+        auth=AuthSettings(hash_memory_kib=8, hash_passes=1), graphql_introspection=False, graphql_root_fields=100
     ),
 )
 

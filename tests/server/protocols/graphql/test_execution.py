@@ -54,7 +54,7 @@ APP = App(
     ],
     settings=Settings(
         auth=AuthSettings(hash_memory_kib=8, hash_passes=1),
-        graphql_depth=6, graphql_aliases=5, graphql_introspection=True,
+        graphql_depth=6, graphql_root_fields=5, graphql_introspection=True,
     ),
 )  # fmt: skip
 

@@ -31,7 +31,7 @@ def digest(text: str) -> str:
 def server(folder: Path, listed: Path | str) -> Server:
     """A server with a list of documents."""
     collections = [Collection(name="posts", fields={"title": Text()}, rules=EVERYBODY)]
-    settings = Settings(graphql_documents=str(listed))
+    settings = Settings(graphql_trusted_documents=str(listed))
     return Server(App(collections=collections, settings=settings), SqliteStorage(folder / "data"), is_local=True)
 
 

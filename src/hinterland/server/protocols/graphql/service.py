@@ -101,7 +101,7 @@ class GraphQL:
         self, call: Call[None], document: PlannedDocument, operation: OperationDefinitionNode, asked: Parameters
     ) -> Executed:
         settings = self._backend.settings
-        limits = (settings.graphql_aliases, settings.graphql_cost)
+        limits = (settings.graphql_root_fields, settings.graphql_cost)
         execution = Execution(self._backend, self.schema, document, call, limits, self._introspection)
         return await execution.run(operation, asked.variables, sees_schema=asked.sees_schema)
 
@@ -200,7 +200,8 @@ def _trusted_text(trusted: TrustedDocuments, asked: Parameters, digest: str) -> 
     else:
         text, named = trusted.by_digest(digest), f"a document with the digest {digest}"
     if text is None:
-        message = f"{named} is not in the list of this server, which carries out no others; add it to graphql_documents"
+        advice = "add it to graphql_trusted_documents"
+        message = f"{named} is not in the list of this server, which carries out no others; {advice}"
         raise _not_found(message)
     return text
 

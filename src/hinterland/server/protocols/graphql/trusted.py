@@ -28,7 +28,9 @@ class TrustedDocuments:
                 self._texts[id] = text
         self._digests = {digest_of(text): text for text in self._texts.values()}
         if not self._texts:
-            raise SettingsError(f"graphql_documents: there are no documents in {place}; build the clients' list first")
+            raise SettingsError(
+                f"graphql_trusted_documents: there are no documents in {place}; build the clients' list first"
+            )
 
     def by_id(self, id: str) -> str | None:
         """The document with this id, which may be `sha256:` and the digest of its text."""
@@ -74,4 +76,4 @@ def _documents(file: Path) -> Iterator[tuple[str, str]]:
 
 
 def _refused(file: Path, problem: str) -> SettingsError:
-    return SettingsError(f"graphql_documents: cannot use {file}: {problem}")
+    return SettingsError(f"graphql_trusted_documents: cannot use {file}: {problem}")
