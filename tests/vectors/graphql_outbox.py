@@ -55,6 +55,10 @@ CASES: list[Case] = [
     answer(200, failure("forbidden", "a", "x"), failure("validation", "b"), data={"a": {"x": None}, "b": None}),
     answer(200, {"message": "no code"}, data={"a": None}),
     answer(200, {"message": "odd", "path": "a", "extensions": []}, data={"a": _POST}),
+    answer(200, {"message": "odd", "path": [["a"], "b"]}, data={"a": _POST}),
+    answer(200, {"message": "odd", "path": ["a", None]}, data={"a": _POST}),
+    answer(200, {"message": "odd", "path": [0, "a"]}, data={"0": _POST}),
+    answer(200, {"message": "odd", "path": ["b", "x"]}, data={"a": _POST}),
     answer(400, {"message": "no data"}),
     answer(500, failure("internal", "a"), data={"a": None}),
     *[

@@ -110,17 +110,28 @@ def error_of_payload(payload: GraphQLPayload, request_id: str = "", index: int =
 
 def _entry(error: Mapping[str, Any]) -> GraphQLErrorEntry:
     """An error, as far as it has the form that the specification gives it (§7.1.2)."""
-    extensions, path, places = error.get("extensions"), error.get("path"), error.get("locations")
+    extensions, places = error.get("extensions"), error.get("locations")
     known: dict[str, Any] = extensions if isinstance(extensions, dict) else {}
     code, fields = known.get("code"), known.get("errors")
     return GraphQLErrorEntry(
         str(error.get("message", "")),
-        tuple(path) if isinstance(path, list) else (),
+        path_of(error),
         code if isinstance(code, str) else "",
         _messages(fields) if isinstance(fields, dict) else {},
         {name: value for name, value in known.items() if name not in ("code", "errors")},
-        tuple(place for place in places if isinstance(place, dict)) if isinstance(places, list) else (),
+        tuple(place for place in places if _is_place(place)) if isinstance(places, list) else (),
     )
+
+
+def path_of(error: Mapping[str, Any]) -> tuple[str | int, ...]:
+    """Where in the result an error is: names and positions; () for no field's, or what is no path."""
+    path = error.get("path")
+    is_path = isinstance(path, list) and all(type(part) in (str, int) for part in path)
+    return tuple(path) if path and is_path else ()
+
+
+def _is_place(place: Any) -> bool:
+    return isinstance(place, dict) and all(type(value) is int for value in place.values())
 
 
 def _messages(fields: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -63,6 +63,12 @@ class Phone:
             transport=self.network, store=self._path, vault=self._vault, random=lambda: 0.0
         )
 
+    def second(self) -> Phone:
+        """Another process of the app, with the same store."""
+        other = Phone(self._backend, self._path)
+        other._vault = self._vault
+        return other
+
     async def restart(self, *, is_down: bool = False) -> None:
         """End the app, and start it again."""
         await self.client.close()
@@ -260,6 +266,26 @@ async def test_the_cache_has_it_before_it_leaves(phone: Phone) -> None:
     assert await phone.states() == []
     await phone.restart(is_down=True)
     assert (await phone.client.graphql(LIST, policy="cache-only"))["posts"][0]["title"] == "Two"
+
+
+async def test_two_processes_share_an_outbox(phone: Phone, backend: TestBackend) -> None:
+    """A mutation that one process of the app queues is sent by the one that synchronises, and both show its data."""
+    window = phone.second()
+    await window.start()
+    created = await phone.client.graphql(CREATE, {"t": "One"})
+    await window.client.graphql(LIST)
+    phone.client.sync.start()
+    async for status in phone.client.sync.watch():
+        if status.state == "online":
+            break
+    window.client.sync.start()
+    id = created["createPost"]["id"]
+    asked = window.client.graphql(UPDATE, {"id": id, "t": "Two"}, offline="queue")
+    assert (await asyncio.wait_for(asked, 20))["updatePost"]["title"] == "Two"
+    assert window.client.sync.status.state == "following"
+    assert (await window.client.graphql(LIST, policy="cache-only"))["posts"][0]["title"] == "Two"
+    assert await titles(backend) == ["Two"]
+    await window.client.close()
 
 
 async def test_of_two_fields_one_may_be_refused(phone: Phone, backend: TestBackend) -> None:

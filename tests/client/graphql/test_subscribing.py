@@ -14,6 +14,7 @@ from hinterland.client.errors import BadRequest, ClientClosed, InvalidGrant, Sta
 from hinterland.client.exchange import Request, Response, Transport
 from hinterland.client.graphql import transport_ws
 from hinterland.client.graphql.subscribing import Over
+from hinterland.client.session import SignedIn
 from hinterland.contract.fields import Text
 from hinterland.contract.records import EVERYBODY, Collection
 from hinterland.kit.clock import ManualClock
@@ -174,6 +175,28 @@ async def test_a_session_that_has_ended_ends_it(listener: Listener, backend: Tes
         with pytest.raises((Unauthorized, InvalidGrant)):
             while True:
                 await next_of(updates)
+
+
+@pytest.mark.parametrize("over", WAYS)
+async def test_a_token_that_expires_ends_nothing(over: Over) -> None:
+    """A subscription goes on when its access token has expired, and comes back after a cut with a new one."""
+    clock = ManualClock()
+    async with running_backend([POSTS], clock=clock) as backend:
+        network = FaultyNetwork(Counted(backend.transport()), seed=1)
+        client, writer = await backend.client(transport=network, random=lambda: 0.0), await backend.client()
+        await client.auth.sign_up(name="ada", email="ada@example.org", password=PASSWORD)
+        state = client.auth.state
+        assert isinstance(state, SignedIn)
+        async with aclosing(client.graphql.subscribe(CHANGES, over=over)) as updates:
+            await begun(updates, writer)
+            while clock.now() < state.expires_at + 60:
+                await clock.advance(5.0)
+            await writer.collection("posts").create({"title": "later"})
+            assert await titles_of(updates, "later") == ["later"]
+            network.is_down = True
+            await writer.collection("posts").create({"title": "missed"})
+            network.is_down = False
+            assert await titles_of(updates, "missed") == ["missed"]
 
 
 async def test_a_slow_reader_misses_nothing(

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import msgspec
 
@@ -23,7 +23,6 @@ from hinterland.client.graphql.asking import (
 )
 from hinterland.client.graphql.cache import GraphQLCache
 from hinterland.client.graphql.cached import FetchPolicy, plan
-from hinterland.client.graphql.queue import MutationQueue, QueuedMutation
 from hinterland.client.graphql.sending import DocumentSender
 from hinterland.client.graphql.subscribing import GraphQLSubscriptions, Over
 from hinterland.client.payloads import (
@@ -36,6 +35,9 @@ from hinterland.client.session import AuthState, SignedIn, SigningIn, StateHolde
 from hinterland.kit.backoff import Random
 from hinterland.kit.clock import Clock
 from hinterland.kit.time_limit import within
+
+if TYPE_CHECKING:  # loaded where there is a store
+    from hinterland.client.graphql.queue import MutationQueue, QueuedMutation
 
 T = TypeVar("T")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from hinterland.client.payloads import path_of
+
 Verdict = Literal["applied", "refused", "later", "pause"]
 """`later`: it is sent again, with the same key. `pause`: nothing is sent before the user has signed in again."""
 
@@ -44,7 +46,7 @@ def code_of(error: Mapping[str, Any]) -> str:
 
 def _is_at_root(error: Mapping[str, Any], data: Mapping[str, Any] | None) -> bool:
     """Whether an error is of the request, or of a field of the root, not of a part of what the field returned."""
-    path = error.get("path")
-    if not isinstance(path, list) or len(path) < 2 or data is None:
+    path = path_of(error)
+    if len(path) < 2 or data is None:
         return True
-    return data.get(path[0]) is None
+    return data.get(str(path[0])) is None
