@@ -1,6 +1,6 @@
 /** GraphQL of a client: queries and mutations over HTTP, subscriptions that continue after cuts. */
 
-import { failure, StatusError } from "../contract/errors.js";
+import { errorIn, failure, unexpected } from "../contract/errors.js";
 import type { Client } from "../core/client.js";
 import type { ClientResponse } from "../core/exchange.js";
 import type { CallOptions } from "../core/repository.js";
@@ -78,7 +78,7 @@ export interface Exchange {
 }
 
 export function exchange(client: Client, options: GraphQLOptions): Exchange {
-  const { auth, internals: { calls, tokens, closing } } = client;
+  const { auth, internals: { calls, tokens, clock, closing } } = client;
   const { path = "/graphql", WebSocket } = options;
   const hasSocket = WebSocket ?? globalThis.WebSocket;
   let transport: Transport | undefined;
@@ -125,9 +125,8 @@ export function exchange(client: Client, options: GraphQLOptions): Exchange {
       const errors = errorsIn(sent, response.status);
       for (const error of errors) error.operation = prepared.name ?? "graphql";
       if (errors.length || (response.status < 400 && sent && "data" in sent)) return [sent, errors];
-      throw response.status < 400
-        ? failure("invalid_response", { path: "$", found: "no data", operation: "graphql" })
-        : new StatusError("status", { status: response.status, detail: response.text.slice(0, 300), operation: "graphql" });
+      throw response.status < 400 ? unexpected(response, "no data", "graphql")
+        : errorIn(response, clock.now(), { operation: "graphql" });
     },
     follow(prepared, variables, { cursor = "", signal }) {
       if (closing.aborted) throw failure("closed");

@@ -1,6 +1,5 @@
 /** The records on the device: one database, of one user at a time. */
 
-import { asked, ended } from "../offline/database.js";
 import type { Records } from "./normal.js";
 
 const STORE = "records";
@@ -17,6 +16,17 @@ export interface RecordStore {
   settled(): Promise<void>;
   close(): void;
 }
+
+// The errors are those of the browser, which are only reported: the texts of the local store's would be larger than all of this.
+const asked = <T>(request: IDBRequest<T>) => new Promise<T>((resolve, reject) => {
+  request.onsuccess = () => resolve(request.result);
+  request.onerror = () => reject(request.error);
+});
+
+const ended = (work: IDBTransaction) => new Promise<void>((resolve, reject) => {
+  work.oncomplete = () => resolve();
+  work.onabort = () => reject(work.error);
+});
 
 /** What can't be kept is reported to the console: the cache goes on in memory. */
 export function recordStore(name: string, records: () => Records): RecordStore {

@@ -7,6 +7,8 @@ import type { Clock } from "../kit/clock.js";
 const WAIT_BASE = 0.25, WAIT_CAP = 4; // seconds between tries: back within 5 s of the network's return
 const STEADY = 5_000; // milliseconds; a connection that ends sooner counts as a try that failed
 const PATIENCE = 10_000; // milliseconds for the handshake
+const EVENTS = ["online", "visibilitychange", "pagehide"];
+const CHECK = 5_000; // milliseconds for the answer to a ping, where the connection may have died meanwhile
 const LOST = 1006; // RFC 6455 §7.4.1: it was not closed by the peer
 
 /** What is used of a WebSocket: that of browsers, of Node 22 or newer, or of the package `ws`. */
@@ -65,7 +67,7 @@ export interface Link {
   send(data: string | Uint8Array): void;
   /** The bytes that the network has not taken yet. */
   waiting(): number;
-  /** Try now instead of waiting. */
+  /** Try now instead of waiting; ask whether what is open still works. */
   nudge(): void;
 }
 
@@ -98,22 +100,26 @@ export function makeLink(settings: LinkSettings): Link {
   let failures = 0;
   let openedAt: number | undefined;
   let stopTimer = () => {};
+  let listening = new AbortController();
 
   function move(next: LinkState) {
     if (next !== state) settings.moved(state = next);
   }
 
   /** What was heard counts as a sign of life. */
-  function hear(isAsked = false) {
+  function hear(isAsked = false, silence = settings.silence() * 1000) {
     stopTimer();
-    const silence = settings.silence() * 1000;
-    if (silence) {
-      stopTimer = clock.after(silence, () => {
-        if (isAsked) return drop();
-        settings.ping();
-        if (socket) hear(true);
-      });
-    }
+    if (!silence) return;
+    const due = clock.now() + silence;
+    stopTimer = clock.after(silence, () => {
+      if (isAsked) drop();
+      else ask(clock.now() - due > CHECK ? CHECK : undefined); // this computer has slept
+    });
+  }
+
+  function ask(patience?: number) {
+    settings.ping();
+    if (socket) hear(true, patience);
   }
 
   function begin() {
@@ -169,8 +175,14 @@ export function makeLink(settings: LinkSettings): Link {
 
   function nudge() {
     if (state === "waiting") begin();
+    else if (openedAt !== undefined && settings.silence()) ask(CHECK);
   }
-  const on = globalThis.addEventListener as typeof addEventListener | undefined;
+
+  /** There is a network again, or the page is looked at again. A page that is left is kept only without connections. */
+  function wake({ type }: Event) {
+    if (type === "pagehide") drop();
+    else if (type === "online" || !document.hidden) nudge();
+  }
 
   return {
     get state() {
@@ -178,12 +190,13 @@ export function makeLink(settings: LinkSettings): Link {
     },
     open() {
       if (state !== "disconnected") return;
-      on?.("online", nudge);
+      listening = new AbortController();
+      for (const type of EVENTS) globalThis.addEventListener?.(type, wake, listening);
       failures = 0;
       begin();
     },
     close(code, reason) {
-      if (on) removeEventListener("online", nudge);
+      listening.abort();
       stopTimer();
       const old = socket;
       socket = openedAt = undefined;

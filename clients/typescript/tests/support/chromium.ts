@@ -7,11 +7,11 @@ import { type Browser, chromium } from "playwright-core";
 const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 const FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"];
 
-/** The machine's Chromium; the variable CHROMIUM names another. */
-export function launchChromium(): Promise<Browser> {
+/** The machine's Chromium; the variable CHROMIUM names another. `without`: what of Playwright's options is left out. */
+export function launchChromium(...without: string[]): Promise<Browser> {
   const executablePath = process.env["CHROMIUM"] ?? PLACES.find((place) => existsSync(place));
   if (!executablePath) throw new Error("no Chromium is on this machine; install it, or name it in CHROMIUM");
-  return chromium.launch({ executablePath, args: FLAGS });
+  return chromium.launch({ executablePath, args: FLAGS, ignoreDefaultArgs: without });
 }
 
 /** A page, on a port of its own, whose script is the bundled module `entry`. */
