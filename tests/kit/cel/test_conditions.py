@@ -8,7 +8,24 @@ from typing import Any
 import pytest
 
 from hinterland.kit.cel.checking import check
-from hinterland.kit.cel.conditions import Condition, and_, cel, contains, eq, ge, gt, has, in_, le, lt, ne, not_, or_
+from hinterland.kit.cel.conditions import (
+    Condition,
+    and_,
+    cel,
+    contains,
+    ends_with,
+    eq,
+    ge,
+    gt,
+    has,
+    in_,
+    le,
+    lt,
+    ne,
+    not_,
+    or_,
+    starts_with,
+)
 from hinterland.kit.cel.errors import CelError
 from hinterland.kit.cel.parser import parse
 from hinterland.kit.cel.predicates import predicate
@@ -35,6 +52,10 @@ PAIRS: list[tuple[Condition, str]] = [
     (has("key"), "has(record.key)"),
     (contains("key", "A"), "record.key.contains('A')"),
     (contains("key", "A", ignores_case=True), "record.key.lowerAscii().contains('a')"),
+    (starts_with("key", "a"), "record.key.startsWith('a')"),
+    (starts_with("key", ""), "record.key.startsWith('')"),
+    (starts_with("key", "\U0010ffff"), "record.key.startsWith('\U0010ffff')"),
+    (ends_with("key", "b"), "record.key.endsWith('b')"),
     (in_("count", [], INT), "record.count in [1] && record.count in [2]"),
     (not_(eq("key", "a")), "!(record.key == 'a')"),
     (and_(eq("key", "a"), cel("record.count > 1")), "record.key == 'a' && record.count > 1"),

@@ -12,6 +12,7 @@ from string import ascii_uppercase
 from typing import Any, NamedTuple
 
 from hinterland.kit.cel.errors import CelError
+from hinterland.kit.cel.operations import METHODS, prefix_end
 from hinterland.kit.cel.parser import MAX_DEPTH, parse
 from hinterland.kit.cel.tree import FieldAccess, FunctionCall, Given, Literal, Name, Node
 from hinterland.kit.cel.types import BOOL, DOUBLE, INT, STRING, ListType, Type
@@ -88,6 +89,19 @@ def contains(path: PathNames, part: str, *, ignores_case: bool = False) -> Condi
     return Condition(("contains", _names(path), ignores_case), (given,))
 
 
+def starts_with(path: PathNames, part: str) -> Condition:
+    """The text of the field begins with ``part``: a range, which an index answers."""
+    end = prefix_end(part)
+    if end is None:
+        return Condition(("startsWith", _names(path), False), (part,))
+    return and_(ge(path, part, STRING), lt(path, end, STRING))
+
+
+def ends_with(path: PathNames, part: str) -> Condition:
+    """The text of the field ends with ``part``."""
+    return Condition(("endsWith", _names(path), False), (part,))
+
+
 def has(path: PathNames) -> Condition:
     """The field has a value."""
     return Condition(("has", _names(path)))
@@ -144,9 +158,9 @@ def _node(key: tuple[Any, ...], numbers: Iterator[int], depth: int) -> Node:
         return _call("has", f"has({path.text})", [path])
     if operator == "null":
         return _call("==", f"{path.text} == null", [path, Literal("null", 0, 4, "null", None)])
-    if operator == "contains":
+    if operator in METHODS:
         text = _method("lowerAscii", [path]) if key[2] else path
-        return _method("contains", [text, Given(STRING, next(numbers))])
+        return _method(operator, [text, Given(STRING, next(numbers))])
     return _call(operator, f"{path.text} {operator} ?", [path, Given(key[2], next(numbers))])
 
 

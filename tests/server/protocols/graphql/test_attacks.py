@@ -106,6 +106,7 @@ READS = [
     "{ users { postsConnection { nodes { secret } } } }",
     "{ users { posts { author { posts { s: secret } } } } }",
     '{ posts(where: {secret: {contains: "9"}}) { id } }',
+    '{ posts(where: {secret: {startsWith: "12"}}) { id } }',
     '{ posts(where: {NOT: {secret: {eq: "x"}}}) { id } }',
     '{ posts(where: {OR: [{title: {eq: "open"}}, {secret: {exists: true}}]}) { id } }',
     "{ posts(filter: \"record.secret.startsWith('9')\") { id } }",

@@ -361,3 +361,15 @@ async def test_readers_of_the_same_event(server: Server) -> None:
         assert [message["type"] for message in messages] == ["next", "next", "next", "data"]
         records = [message["payload"]["data"]["changed"][0]["record"] for message in messages]
         assert records == [{"t": title}] * 4
+
+
+async def test_parts_of_texts(server: Server) -> None:
+    """Conditions on the beginning and the end of a text hold for changes as they do for lists."""
+    socket = await opened(server)
+    begin(socket, variables={"w": {"title": {"startsWith": 'a"', "endsWith": "\\z"}}}, extensions={"cursor": ""})
+    assert (await socket.next())["payload"]["data"] == {"changed": []}
+    for title in ('a"z', 'b"\\z', 'a"\\z'):
+        await posted(server, title)
+    changed = (await socket.next())["payload"]["data"]["changed"]
+    assert [change["record"]["t"] for change in changed] == ['a"\\z']
+    await socket.leave()

@@ -102,7 +102,7 @@ class ArgumentTypes:
             fields = {word: GraphQLInputField(scalar) for word in words}
             fields["in"] = GraphQLInputField(GraphQLList(GraphQLNonNull(scalar)))
             if scalar is GraphQLString:
-                fields["contains"] = GraphQLInputField(scalar)
+                fields |= {word: GraphQLInputField(scalar) for word in ("contains", "startsWith", "endsWith")}
             fields["exists"] = GraphQLInputField(GraphQLBoolean)
             made = self._filters[title] = GraphQLInputObjectType(title, fields)
         return made

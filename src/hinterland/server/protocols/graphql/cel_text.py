@@ -41,10 +41,10 @@ def _compared(entry: Entry, name: str, word: str, value: Any) -> str:
         return has if (value if word == "exists" else word == "ne") else f"!{has}"
     if word == "in":
         return f"{path} in [{', '.join([_literal(entry, name, each, kind) for each in value or ()])}]"
-    if word == "contains":
-        return f"{path}.contains({_literal(entry, name, value, kind)})"
     if value is None:
         raise Refusal("invalid_query", f"{name}: {word} takes a value, not null")
+    if word in ("contains", "startsWith", "endsWith"):
+        return f"{path}.{word}({_text(value)})"
     return f"{path} {_OPERATORS[word]} {_literal(entry, name, value, kind)}"
 
 

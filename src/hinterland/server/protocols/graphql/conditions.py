@@ -8,11 +8,29 @@ from typing import Any
 from hinterland.contract.errors import Refusal
 from hinterland.contract.kinds.undeclared import UNDECLARED
 from hinterland.contract.matching import wanted
-from hinterland.kit.cel.conditions import Condition, and_, contains, eq, ge, gt, has, in_, le, lt, ne, not_, or_
+from hinterland.kit.cel.conditions import (
+    Condition,
+    and_,
+    contains,
+    ends_with,
+    eq,
+    ge,
+    gt,
+    has,
+    in_,
+    le,
+    lt,
+    ne,
+    not_,
+    or_,
+    starts_with,
+)
 from hinterland.server.data.catalogue import Entry
 
 _COMPARED: dict[str, Callable[..., Condition]] = {"eq": eq, "ne": ne, "lt": lt, "lte": le, "gt": gt, "gte": ge}
-
+_TEXTS: dict[str, Callable[[str, str], Condition]] = {
+    "contains": contains, "startsWith": starts_with, "endsWith": ends_with,
+}  # fmt: skip
 _MOST_COMPARED = 1_000
 
 
@@ -59,8 +77,10 @@ def _compared(entry: Entry, name: str, word: str, value: Any) -> Condition:
         return has(name) if value else not_(has(name))
     if word == "in":
         return in_(name, [_held(entry, name, each) for each in value or ()], kind)
-    if word == "contains":
-        return contains(name, value)
+    if word in _TEXTS:
+        if value is None:
+            raise Refusal("invalid_query", f"{name}: {word} takes a value, not null")
+        return _TEXTS[word](name, value)
     if value is None and word not in ("eq", "ne"):
         raise Refusal("invalid_query", f"{name}: {word} takes a value, not null")
     return _COMPARED[word](name, None if value is None else _held(entry, name, value), kind)
