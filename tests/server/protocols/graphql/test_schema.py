@@ -7,6 +7,7 @@ from typing import Any
 from hinterland.contract.fields import Reference, Text
 from hinterland.contract.records import EVERYBODY, Collection, users
 from hinterland.server.data.catalogue import Catalogue
+from hinterland.server.protocols.graphql.schema import schema_of
 from hinterland.server.storage.protocol import Storage
 from tests.server.api import Api, problem, serving
 
@@ -73,3 +74,11 @@ async def test_what_is_declared_for_readers(storage: Storage) -> None:
         assert api.backend.catalogue["posts"].definition != plain.definition  # which has another rule
         same = Collection(name="posts", fields={**fields, "title": Text(), "name": Text()}, rules=EVERYBODY)
         assert api.backend.catalogue["posts"].definition == Catalogue([users(), same], "sqlite")["posts"].definition
+
+
+def test_every_root_field_says_what_it_does() -> None:
+    """Each field of a query, a mutation and a subscription has a description, for editors."""
+    schema = schema_of(Catalogue([users(), POSTS], "sqlite"))
+    roots = [schema.query_type, schema.mutation_type, schema.subscription_type]
+    silent = [name for root in roots if root for name, field in root.fields.items() if not field.description]
+    assert silent == []

@@ -22,6 +22,33 @@ class Meaning(NamedTuple):
     relation: Relation | None = None
 
 
+_DESCRIPTIONS = {
+    "view": "The record of {} with this id; null for one that does not exist, or that the caller can't see",
+    "list": "Records of {}",
+    "connection": "Records of {}, page by page",
+    "aggregate": "Values of groups of records of {}",
+    "create": "Create a record of {}",
+    "patch": "Change fields of a record of {}",
+    "replace": "Replace all fields of a record of {}",
+    "delete": "Delete a record of {}; its id",
+    "upsert": "Change the record of {} that has the value of a unique field, or create it",
+    "bulk": "Create many records of {} as one commit",
+    "batch": "Carry out all of several writes, or none",
+    "node": "The record with a node id; null for one that does not exist, or that the caller can't see",
+    "me": "The signed-in user's own record; null for callers who are signed out",
+    "sign_up": "Create a user and a session",
+    "log_in": "Log in with e-mail and password",
+    "refresh": "Renew a session by its refresh token",
+    "log_out": "End the session",
+}
+
+
+def description_of(meaning: Meaning) -> str | None:
+    """What a root field does, in words."""
+    text = _DESCRIPTIONS.get(meaning.act)
+    return None if text is None else text.format("" if meaning.entry is None else meaning.entry.name)
+
+
 def above_of(meaning: Meaning) -> str:
     """The collection below whose records those of a field are; "" for others."""
     relation, entry = meaning.relation, meaning.entry

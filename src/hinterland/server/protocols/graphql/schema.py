@@ -37,7 +37,7 @@ from hinterland.server.protocols.graphql.batch_types import batch_arguments, bat
 from hinterland.server.protocols.graphql.enums import Enums
 from hinterland.server.protocols.graphql.federation import subgraph_fields
 from hinterland.server.protocols.graphql.inputs import Inputs
-from hinterland.server.protocols.graphql.meaning import MEANING, Meaning
+from hinterland.server.protocols.graphql.meaning import MEANING, Meaning, description_of
 from hinterland.server.protocols.graphql.own_types import OwnTypes
 from hinterland.server.protocols.graphql.scalars import DATE_TIME, INTEGER, JSON, SCALARS
 
@@ -98,7 +98,7 @@ class SchemaMaker:
             changes["batch"] = _field(batch_type([*self._types.values()]), Meaning("batch"), writes)
         if self._types and not self._is_subgraph:  # of a federation each subgraph would have one
             asked = {NODE_ID: GraphQLArgument(GraphQLNonNull(GraphQLID))}
-            roots["node"] = _field(self._node, Meaning("node"), asked, "The record with a node id")
+            roots["node"] = _field(self._node, Meaning("node"), asked)
         if "users" in self._types:
             roots["me"] = _field(self._types["users"], Meaning("me", self._entries["users"]))
             changes |= self._account()
@@ -323,6 +323,7 @@ def schema_of(catalogue: Catalogue, own: Sequence[Operation] = (), *, is_subgrap
 def _field(
     of: Any, meaning: Meaning, arguments: dict[str, GraphQLArgument] | None = None, text: str | None = None
 ) -> GraphQLField:
+    text = text or description_of(meaning)
     return GraphQLField(of, args=arguments or {}, extensions={MEANING: meaning}, description=text)
 
 
