@@ -174,11 +174,12 @@ async def _serve(
 ) -> None:
     storage = storage_for(app.settings, serving.data)
     server = Server(app, storage, is_local=ip_address(listener.getsockname()[0]).is_loopback)
+    connection = connection_class()  # which makes WebSockets itself
     config = uvicorn.Config(
         RequestLog(server) if serving.logs_requests else server,
         lifespan="off", access_log=False, log_config=None, log_level="warning", server_header=False,
         timeout_graceful_shutdown=DRAIN_SECONDS + 1, timeout_keep_alive=75, proxy_headers=False,
-        h11_max_incomplete_event_size=64 * 1024, http=connection_class() or "h11",
+        h11_max_incomplete_event_size=64 * 1024, http=connection or "h11", ws="none" if connection else "auto",
     )  # fmt: skip
     async with server.running() as backend:
         storage.announce(url=_url(listener), control=backend.control.decode())

@@ -48,6 +48,7 @@ async def connected(
     config = uvicorn.Config(
         behind_refusals(app),
         http=kind,
+        ws="none",
         lifespan="off",
         log_config=None,
         timeout_graceful_shutdown=1,
