@@ -40,7 +40,12 @@ async def echo(scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
 
 if __name__ == "__main__":
     config = uvicorn.Config(
-        echo, port=int(sys.argv[1]), lifespan="off", access_log=False, http=HttpConnection, ws="none",
-        log_level="warning"
+        echo,
+        port=int(sys.argv[1]),
+        lifespan="off",
+        access_log=False,
+        http=HttpConnection,
+        ws="none",
+        log_level="warning",
     )
     asyncio.run(uvicorn.Server(config).serve())
