@@ -19,6 +19,7 @@ RUN = {
     "README.md": ("journeys/test_readme.py", 3),  # commands that install, serve and run for hours
     "docs/channels.md": ("journeys/test_channels_page.py", 0),
     "docs/client-graphql.md": ("journeys/test_graphql_pages.py", 0),
+    "docs/graphql-clients.md": ("journeys/test_graphql_clients_page.py", 0),
     "docs/client.md": ("journeys/test_blocks.py", 1),  # channels, which its app does not have
     "docs/collections.md": ("journeys/test_blocks.py", 0),
     "docs/embedding.md": ("journeys/test_pages.py", 0),

@@ -5,6 +5,7 @@ import { expiredToken } from "./expired_token.mjs";
 import { firstApp } from "./first_app.mjs";
 import { foreignPage } from "./foreign_page.mjs";
 import { graphiql } from "./graphiql.mjs";
+import { graphqlPage } from "./graphql_page.mjs";
 import { happyWay } from "./happy_way.mjs";
 import { hooks } from "./hooks.mjs";
 import { live } from "./live.mjs";
@@ -22,6 +23,7 @@ import { wrongInput } from "./wrong_input.mjs";
 const SCENARIOS = {
   happyWay,
   wrongInput,
+  graphqlPage,
   hooks,
   live,
   newBuild,
