@@ -269,6 +269,14 @@ async def by_view(run: Example, caller: str) -> Seen:
     return _by_id([*(await run.graphql(caller, f"{{ {' '.join(names)} }}")).values()])
 
 
+async def by_node(run: Example, caller: str) -> Seen:
+    """Each record by its node id, which it has again."""
+    names = [f'r{id}: node(nodeId: "Thing:{id}") {{ nodeId ... on Thing {{ {SELECTED} }} }}' for id in "abcd"]
+    found = [*(await run.graphql(caller, f"{{ {' '.join(names)} }}")).values()]
+    assert all(row is None or row.pop("nodeId") == f"Thing:{row['id']}" for row in found)
+    return _by_id(found)
+
+
 async def by_reference(run: Example, caller: str) -> Seen:
     """The records to which others refer."""
     data = await run.graphql(caller, f"{{ marks {{ thing {{ {SELECTED} }} }} }}")
@@ -293,7 +301,7 @@ async def by_groups(run: Example, caller: str) -> Counter[Any]:
     return Counter({(group["team"], group["owner"]): group["count"] for group in groups})
 
 
-READERS = (by_rest, by_list, by_conditions, by_connection, by_view, by_reference, by_related)
+READERS = (by_rest, by_list, by_conditions, by_connection, by_view, by_node, by_reference, by_related)
 
 
 async def agree(storage: Storage, rule: str, steps: Sequence[Any]) -> None:
