@@ -115,15 +115,15 @@ class RecordReader:
         return RecordJson(id, rows[0][1], rows[0][0])
 
     async def view_texts(
-        self, caller: Principal, entry: Entry, ids: Sequence[RecordId], projection: Projection, asker: str
+        self, caller: Principal, entry: Entry, parent: str, ids: Sequence[RecordId], projection: Projection, asker: str
     ) -> dict[RecordId, RecordJson]:
-        """Those of the records with these ids, of a collection that is below no other, that the caller may see, with
-        what is wanted of them. One statement finds them, unless they are too large to be read at once."""
+        """Those of the records below `parent` with these ids that the caller may see, with what is wanted of them. One
+        statement finds them, unless they are too large to be read at once."""
         found: dict[RecordId, RecordJson] = {}
         wanted, is_cut = {*ids}, True
         while wanted and is_cut:
             condition = in_("id", [*wanted], entry.book.kinds["id"])
-            rows, is_cut = await self._viewed(caller, entry, "", condition, projection, asker, len(wanted))
+            rows, is_cut = await self._viewed(caller, entry, parent, condition, projection, asker, len(wanted))
             found |= {row[JSON_WIDTH + 1]: RecordJson(row[JSON_WIDTH + 1], row[1], row[0]) for row in rows}
             wanted -= found.keys()
             is_cut = is_cut and bool(rows)

@@ -57,10 +57,10 @@ class Aggregating(NamedTuple):
 
 
 class RecordAddresses(NamedTuple):
-    """The records of a collection, which is below no other, that have these `ids`; `projection`: what is wanted of
-    them."""
+    """The records of a collection, below `parent`, that have these `ids`; `projection`: what is wanted of them."""
 
     entry: Entry
+    parent: str
     ids: Sequence[RecordId]
     projection: Projection
 
@@ -141,8 +141,7 @@ async def view_text(backend: Backend, call: Call[RecordAddress]) -> RecordJson:
 
 async def view_texts(backend: Backend, call: Call[RecordAddresses]) -> dict[RecordId, RecordJson]:
     """Those of several records that the caller may see, by their ids, with what their projection wants of them."""
-    entry, ids, projection = call.input
-    return await backend.reader.view_texts(call.caller, entry, ids, projection, call.asker)
+    return await backend.reader.view_texts(call.caller, *call.input, call.asker)
 
 
 def check_admission(entry: Entry, act: Act, caller: Principal, conditions: Preconditions) -> None:

@@ -50,6 +50,7 @@ type Review @key(fields: "id") { id: ID!  stars: Int!  post: Post! }
 type PageInfo @shareable { hasNextPage: Boolean!  hasPreviousPage: Boolean!  startCursor: String  endCursor: String }
 type Query { bestReview: Review  reviewsPage: PageInfo! }
 """
+KEYS = '@key(fields: "id") @key(fields: "nodeId")'
 ENTITIES = """query ($of: [_Any!]!) { _entities(representations: $of) {
   __typename ... on Post { title author { name } } ... on Diary { text } ... on Shelf { id name } ...of } }
   fragment of on _Entity { ... on User { name } }"""
@@ -113,7 +114,9 @@ async def test_the_schema_composes(tmp_path: Path) -> None:
     async with server.running():
         text = (await asked(server, "{ _service { sdl } }"))["data"]["_service"]["sdl"]
     assert "reportsMake(way: ReportsMakeWay!): Report" in text
-    done, without = composed(text, text.replace('type Post @key(fields: "id")', "type Post"))
+    done, without = composed(text, text.replace(f"type Post {KEYS}", "type Post"))
+    assert f"type Post {KEYS} {{" in text
+    assert 'type Comment @key(fields: "nodeId") {' in text
     assert (done["errors"], {"title", "reviews", "author"} - {*done["fields"]}) == ([], set())
     assert any("Post" in error for error in without["errors"])
 
@@ -146,6 +149,24 @@ async def test_entities(server: Server) -> None:
     left = {"__typename": "Shelf", "id": str(shelf), "name": "Left"}
     user = {"__typename": "User", "name": "Ada"}
     assert await asked(server, ENTITIES, of=of) == {"data": {"_entities": [shown, left, None, None, user, shown]}}
+
+
+async def test_entities_below_others(server: Server) -> None:
+    """A record below another is found by its node id, as any other is: those below one record by one statement."""
+    posts = [await written(server, "posts", title=title) for title in ("One", "Two")]
+    for post in posts:
+        await written(server, f"posts/{post}/comments", id="same", text=f"of {post}")
+    of = [{"__typename": "Comment", "nodeId": f"Comment:{post}/same"} for post in posts]
+    of += [
+        {"__typename": "Post", "nodeId": f"Post:{posts[0]}"},
+        {"__typename": "Comment", "nodeId": f"Comment:{posts[0]}/no"},
+    ]
+    of += [{"__typename": "Comment", "nodeId": f"Post:{posts[0]}"}, {"__typename": "Comment", "nodeId": "Comment:same"}]
+    document = """query ($of: [_Any!]!) { _entities(representations: $of) {
+      ... on Comment { nodeId postId text } ... on Post { nodeId comments { postId } } } }"""
+    comments = [{"nodeId": f"Comment:{post}/same", "postId": post, "text": f"of {post}"} for post in posts]
+    post = {"nodeId": f"Post:{posts[0]}", "comments": [{"postId": posts[0]}]}
+    assert await asked(server, document, of=of) == {"data": {"_entities": [*comments, post, None, None, None]}}
 
 
 async def test_the_view_rule(server: Server) -> None:

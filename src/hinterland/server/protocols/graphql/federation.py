@@ -26,21 +26,24 @@ _LINK = (
     'extend schema @link(url: "https://specs.apollo.dev/link/v1.0")'
     ' @link(url: "https://specs.apollo.dev/federation/v2.3", import: ["@key", "@shareable"])'
 )
+KEYS = "keys"
+"""The key of `extensions` under which the union of all entities has the keys of each."""
 _OWN = frozenset({"_Any", "_Entity", "_Service"})
 _SHARED = frozenset({"PageInfo"})
 """Types that other subgraphs have too, with the same fields."""
 
 
 def subgraph_fields(
-    keyed: Sequence[GraphQLObjectType], extensions: Mapping[str, Mapping[str, Any]]
+    keys: Mapping[str, Sequence[str]], types: Sequence[GraphQLObjectType], extensions: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, GraphQLField]:
-    """The root fields that a gateway asks: the schema, and the records of `keyed` types by their ids."""
+    """The root fields that a gateway asks: the schema, and the records of `types` by their `keys`, by the name of the
+    type."""
     service = GraphQLObjectType("_Service", {"sdl": GraphQLField(GraphQLNonNull(GraphQLString))})
     fields = {"_service": GraphQLField(GraphQLNonNull(service), extensions={**extensions["_service"]})}
-    if keyed:
+    if types:
         representations = GraphQLNonNull(GraphQLList(GraphQLNonNull(GraphQLScalarType("_Any"))))
         fields["_entities"] = GraphQLField(
-            GraphQLNonNull(GraphQLList(GraphQLUnionType("_Entity", keyed))),
+            GraphQLNonNull(GraphQLList(GraphQLUnionType("_Entity", types, extensions={KEYS: keys}))),
             args={"representations": GraphQLArgument(representations)},
             extensions={**extensions["_entities"]},
         )
@@ -50,7 +53,7 @@ def subgraph_fields(
 def subgraph_text(schema: GraphQLSchema) -> str:
     """The schema with the directives of a federation, without the fields that each subgraph has."""
     union = schema.type_map.get("_Entity")
-    keyed = {each.name for each in union.types} if isinstance(union, GraphQLUnionType) else set()
+    keys: Mapping[str, Sequence[str]] = {} if union is None else union.extensions[KEYS]
     parts = [_LINK]
     if any(isinstance(each, GraphQLInputObjectType) and each.is_one_of for each in schema.type_map.values()):
         parts.append("directive @oneOf on INPUT_OBJECT")  # which composition does not know
@@ -62,7 +65,8 @@ def subgraph_text(schema: GraphQLSchema) -> str:
                 key: field for key, field in schema.query_type.fields.items() if key not in ("_service", "_entities")
             }
             each = GraphQLObjectType(name, kept)
-        directive = '@key(fields: "id")' if name in keyed else "@shareable" if name in _SHARED else ""
+        keyed = " ".join([f'@key(fields: "{key}")' for key in keys.get(name, ())])
+        directive = keyed or ("@shareable" if name in _SHARED else "")
         parts.append(_with_directive(each, directive))
     return "\n\n".join(parts)
 

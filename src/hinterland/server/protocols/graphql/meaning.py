@@ -7,6 +7,7 @@ from typing import NamedTuple
 from hinterland.server.data.catalogue import Entry
 from hinterland.server.data.relations import Relation
 
+NODE_ID = "nodeId"
 MEANING = "hinterland"
 """The key of `extensions` under which a field of the schema has its `Meaning`."""
 

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from hinterland.server.protocols.graphql.selections import Selector
 
 
-class _Place(NamedTuple):
+class NodePlace(NamedTuple):
+    """Where the record of a node id is."""
+
     type: GraphQLObjectType
     entry: Entry
     parent: str
@@ -45,7 +47,7 @@ def identity(type: str, meaning: Meaning) -> Callable[[Mapping[str, Any]], str]:
 
 async def node(execution: Execution, selector: Selector, chosen: Chosen, meaning: Meaning) -> Any:
     """The record with a node id; null for one that does not exist, or that the caller can't see."""
-    place = _place(execution, str(selector.arguments(chosen)["nodeId"]))
+    place = place_of(execution, str(selector.arguments(chosen)["nodeId"]))
     if place is None:
         return None
     projection, shape = selector.records(place.type, selector.inner(chosen), 1)
@@ -59,7 +61,8 @@ async def node(execution: Execution, selector: Selector, chosen: Chosen, meaning
     return read(projection, shape, found.text, place.parent)
 
 
-def _place(execution: Execution, given: str) -> _Place | None:
+def place_of(execution: Execution, given: str) -> NodePlace | None:
+    """Where a node id leads; None for one that no record can have."""
     name, _, rest = given.partition(":")
     kind, ids = execution.schema.get_type(name), rest.split("/")
     meaning = kind.extensions.get(MEANING) if isinstance(kind, GraphQLObjectType) else None
@@ -77,7 +80,7 @@ def _place(execution: Execution, given: str) -> _Place | None:
     except Refusal:  # no record can have this id
         return None
     parts = [part for entry, id in zip(entries[:-1], ids[:-1], strict=True) for part in (entry.name, id)]
-    return _Place(kind, meaning.entry, "/".join(parts), ids[-1])
+    return NodePlace(kind, meaning.entry, "/".join(parts), ids[-1])
 
 
 def _ids(path: str) -> list[str]:

@@ -37,11 +37,9 @@ from hinterland.server.protocols.graphql.batch_types import batch_arguments, bat
 from hinterland.server.protocols.graphql.enums import Enums
 from hinterland.server.protocols.graphql.federation import subgraph_fields
 from hinterland.server.protocols.graphql.inputs import Inputs
-from hinterland.server.protocols.graphql.meaning import MEANING, Meaning, description_of
+from hinterland.server.protocols.graphql.meaning import MEANING, NODE_ID, Meaning, description_of
 from hinterland.server.protocols.graphql.own_types import OwnTypes
 from hinterland.server.protocols.graphql.scalars import DATE_TIME, INTEGER, JSON, SCALARS
-
-NODE_ID = "nodeId"
 
 
 class SchemaMaker:
@@ -103,9 +101,10 @@ class SchemaMaker:
             roots["me"] = _field(self._types["users"], Meaning("me", self._entries["users"]))
             changes |= self._account()
         if self._is_subgraph:
-            keyed = [of for name, of in self._types.items() if not self._entries[name].collection.parent]
+            keys = {of.name: self._keys(name) for name, of in self._types.items()}
             meanings = {"_service": Meaning("service"), "_entities": Meaning("entities")}
-            roots |= subgraph_fields(keyed, {name: {MEANING: each} for name, each in meanings.items()})
+            keyed = [of for of in self._types.values() if keys[of.name]]
+            roots |= subgraph_fields(keys, keyed, {name: {MEANING: each} for name, each in meanings.items()})
         of_queries, of_mutations = OwnTypes(taken).fields(own, roots, changes)
         roots, changes = roots | of_queries, changes | of_mutations
         query, mutation = GraphQLObjectType("Query", roots), GraphQLObjectType("Mutation", changes)
@@ -123,6 +122,11 @@ class SchemaMaker:
     def _interfaces(self, entry: Entry) -> Callable[[], list[GraphQLInterfaceType]]:
         # Other subgraphs of a federation may have a Node with other fields.
         return lambda: [] if self._is_subgraph or not _is_node(self._types[entry.name]) else [self._node]
+
+    def _keys(self, name: str) -> list[str]:
+        """The fields by each of which a gateway asks for records of a collection."""
+        by_id = [] if self._entries[name].collection.parent else ["id"]
+        return [*by_id, NODE_ID] if _is_node(self._types[name]) else by_id
 
     # ---------------------------------------------------------------- root fields
 
