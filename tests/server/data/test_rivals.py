@@ -8,6 +8,7 @@ from collections import Counter
 import msgspec
 
 from hinterland.contract.changes import Write
+from hinterland.contract.errors import Refusal
 from hinterland.contract.fields import Reference, Text
 from hinterland.contract.identity import Principal
 from hinterland.contract.kinds.field import OnDelete
@@ -28,14 +29,15 @@ APP = App(
 ADA = Principal(id="ada")
 
 
-def keyed(mark: str) -> WriteRequest:
-    """A keyed creation."""
+def keyed(mark: str, key: str = "", fingerprint: str = "same", part: str = "") -> WriteRequest:
+    """A keyed creation; `part`: of a request that has several."""
 
     def answer(outcome: WriteResult) -> Answer:
         return Answer(201, str(outcome.records[0].id).encode())
 
     write = Write(act="create", collection="marks", body={"mark": mark})
-    return WriteRequest((write,), ADA, once=OnceByKey("ada", mark, "same", answer))
+    part_key = f"{key}\n{part}" if part else ""
+    return WriteRequest((write,), ADA, once=OnceByKey("ada", key or mark, fingerprint, answer, part_key))
 
 
 async def marks(backend: Backend) -> Counter[str]:
@@ -53,6 +55,29 @@ async def test_a_key_on_two_processes(postgres_dsn: str) -> None:
         stored = await marks(one)
     assert stored == Counter(names)
     assert all(mine.answer == theirs.answer for mine, theirs in pairs)
+
+
+async def test_parts_on_two_processes(postgres_dsn: str) -> None:
+    """A key of a request that has several parts, at two processes at once: each part of the same request is written
+    once, and of two requests one has the key, whichever of their parts come first."""
+    first, second = PostgresStorage(postgres_dsn, connections=4), PostgresStorage(postgres_dsn, connections=4)
+    async with opened(APP, first) as one, opened(APP, second) as two:
+        for number in range(8):
+            for part in "01":
+                twice = [keyed(f"mark {number}/{part}", f"k{number}", "same", part) for _ in range(2)]
+                answers = await asyncio.gather(one.commands.submit(twice[0]), two.commands.submit(twice[1]))
+                assert answers[0].answer == answers[1].answer
+            rivals = [keyed(f"rival {number}", f"r{number}", name, part) for name, part in (("a", "0"), ("b", "1"))]
+            outcomes = await asyncio.gather(
+                *(b.commands.submit(request) for b, request in zip((one, two), rivals, strict=True)),
+                return_exceptions=True,
+            )
+            (refused,) = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+            assert isinstance(refused, Refusal)
+            assert refused.code == "key_reused"
+        stored = await marks(one)
+    names = [f"mark {number}/{part}" for number in range(8) for part in "01"]
+    assert stored == Counter([*names, *[f"rival {number}" for number in range(8)]])
 
 
 async def test_a_push_on_two_processes(postgres_dsn: str) -> None:
