@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ from msgspec.structs import replace
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
+from hinterland.kit.background_worker import BackgroundWorker
 from hinterland.kit.fair_turns import FairTurns, TooManyWaiting
 from hinterland.server.backend import Backend
 from hinterland.server.operations.call import Call
@@ -61,7 +61,7 @@ class GraphQL:
         self._running: set[tuple[str, str]] = set()  # the idempotency keys of requests, with whose they are
         self.documents = Documents(tokens=settings.graphql_tokens, depth=settings.graphql_depth)
         # One thread: what a flood of such documents asks for waits for its turn, and the event loop for none of it.
-        self._worker = ThreadPoolExecutor(1, "graphql")
+        self._worker = BackgroundWorker("graphql")
         self._turns = FairTurns(1, 1, _WAITING)
         self._introspection = Introspection(self._worker)
 
