@@ -338,6 +338,7 @@ async def test_fragments_that_double(planted: Planted) -> None:
         {"title": {"in": [str(number) for number in range(1_001)]}},
         {"OR": [{"title": {"eq": str(number)}} for number in range(1_001)]},
         {"OR": [{"AND": [{"title": {"eq": "x"}}] * 20}] * 60},
+        {"OR": [{}] * 10_001},
     ],
 )
 async def test_large_conditions(planted: Planted, where: Any) -> None:

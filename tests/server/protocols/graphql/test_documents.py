@@ -88,6 +88,18 @@ async def test_others_have_their_turn_while_a_document_is_read(server: Server) -
     assert turns > 100
 
 
+async def test_others_have_their_turn_while_variables_are_read(server: Server) -> None:
+    """So are variables of many values."""
+    graphql, turns = asking(server), 0
+    document = "query ($w: PostWhere) { posts(where: $w) { id } }"
+    asked = asyncio.create_task(graphql(document, w={"OR": [{}] * 20_000}))
+    while not asked.done():
+        turns += 1
+        await asyncio.sleep(0)
+    assert codes(await asked) == [("invalid_query", ["posts"])]
+    assert turns > 100
+
+
 async def test_many_new_documents(server: Server) -> None:
     """Of many long documents that one caller sends at once, some are read and the others refused; each is right."""
     graphql = asking(server)

@@ -271,6 +271,14 @@ async def test_pace_of_messages(server: Server, clock: ManualClock) -> None:
         assert (await socket.next())["payload"]["number"] == number
 
 
+async def test_large_variables(server: Server) -> None:
+    """The variables of a subscription have a bounded number of values."""
+    socket = await opened(server)
+    begin(socket, variables={"w": {"OR": [{}] * 1_000}})
+    message = await socket.next()
+    assert (message["type"], message["payload"][0]["extensions"]["code"]) == ("error", "too_costly")
+
+
 async def test_long_ids(server: Server) -> None:
     """An id has a bounded length, since each event has it."""
     socket = await opened(server)

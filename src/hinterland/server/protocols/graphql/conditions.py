@@ -32,6 +32,7 @@ _TEXTS: dict[str, Callable[[str, str], Condition]] = {
     "contains": contains, "startsWith": starts_with, "endsWith": ends_with,
 }  # fmt: skip
 _MOST_COMPARED = 1_000
+_MOST_NODES = 10_000  # with the objects and lists that hold them
 
 
 def where_of(entry: Entry, given: Mapping[str, Any]) -> tuple[Condition, ...]:
@@ -43,16 +44,18 @@ def where_of(entry: Entry, given: Mapping[str, Any]) -> tuple[Condition, ...]:
 
 def check_size(where: Any) -> None:
     """Raises `invalid_query` for a `where` that compares too much."""
-    compared, waiting = 0, [where]
-    while waiting:
+    leaves = nodes = 0
+    waiting = [where]
+    while waiting and leaves <= _MOST_COMPARED and nodes <= _MOST_NODES:
         each = waiting.pop()
+        nodes += 1
         if isinstance(each, list):
             waiting += each
         elif isinstance(each, Mapping):
             waiting += each.values()
         else:
-            compared += 1
-    if compared > _MOST_COMPARED:
+            leaves += 1
+    if leaves > _MOST_COMPARED or nodes > _MOST_NODES:
         raise Refusal("invalid_query", f"where has over {_MOST_COMPARED:,} values; ask in several requests")
 
 

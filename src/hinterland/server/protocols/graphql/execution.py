@@ -117,11 +117,8 @@ class Execution:
         self._errors: list[dict[str, Any]] = []
         self._replayed: set[str] = set()
 
-    async def run(
-        self, operation: OperationDefinitionNode, variables: Mapping[str, Any], *, sees_schema: bool
-    ) -> Executed:
-        """Carry it out. Raises `RequestError`."""
-        values = values_of(self.schema, operation, variables, sees_schema=sees_schema)
+    async def run(self, operation: OperationDefinitionNode, variables: Mapping[str, Any], values: Any) -> Executed:
+        """Carry it out. `values`: those that its variables have by `values_of`. Raises `RequestError`."""
         selector = Selector(self.schema, self._document, values, self._most_cost, self.backend.reader)
         root = self.schema.get_root_type(operation.operation)
         assert root is not None

@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from graphql import GraphQLError, GraphQLSchema, OperationDefinitionNode, OperationType
@@ -21,7 +21,7 @@ from hinterland.server.backend import Backend
 from hinterland.server.operations.call import Call
 from hinterland.server.protocols.graphql.documents import Documents, PlannedDocument
 from hinterland.server.protocols.graphql.endpoint import Parameters
-from hinterland.server.protocols.graphql.execution import Executed, Execution, RequestError, operation_of
+from hinterland.server.protocols.graphql.execution import Executed, Execution, RequestError, operation_of, values_of
 from hinterland.server.protocols.graphql.introspection import Introspection
 from hinterland.server.protocols.graphql.schema import schema_of
 from hinterland.server.protocols.graphql.subscriptions import Followed, follow
@@ -29,12 +29,14 @@ from hinterland.server.protocols.graphql.trusted import SHA256, TrustedDocuments
 from hinterland.server.security.sessions import key_owner
 
 _LONG = 512  # characters of a document, whose validation may take long
-_WAITING = 16  # new documents of one asker
+_MANY_VALUES = 1_000  # of variables, which take as long
+_WAITING = 16  # new documents and large variables of one asker
 _DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
 _NO_INTROSPECTION = (
     "introspection is turned off; print the schema with `hinterland graphql schema`, or set graphql_introspection to "
     "true"
 )
+T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
 _sorted = msgspec.json.Encoder(order="deterministic").encode
 
@@ -102,8 +104,11 @@ class GraphQL:
     ) -> Executed:
         settings = self._backend.settings
         limits = (settings.graphql_root_fields, settings.graphql_cost)
-        execution = Execution(self._backend, self.schema, document, call, limits, self._introspection)
-        return await execution.run(operation, asked.variables, sees_schema=asked.sees_schema)
+        schema = self.schema
+        read = partial(values_of, schema, operation, asked.variables, sees_schema=asked.sees_schema)
+        values = await self._in_turn(read, call.asker) if has_over(asked.variables, _MANY_VALUES) else read()
+        execution = Execution(self._backend, schema, document, call, limits, self._introspection)
+        return await execution.run(operation, asked.variables, values)
 
     async def _execute_once(
         self, call: Call[None], document: PlannedDocument, operation: OperationDefinitionNode, asked: Parameters
@@ -147,15 +152,18 @@ class GraphQL:
     async def follow(self, asked: Parameters, call: Call[None]) -> Followed:
         """Begin a subscription. Raises `RequestError` and what the feed refuses."""
         document, operation = await self.read(asked, call.asker)
+        if has_over(asked.variables, _MANY_VALUES):
+            raise Refusal("too_costly", f"the variables of a subscription have at most {_MANY_VALUES:,} values")
         return await follow(self._backend, self.schema, document, operation, asked, call)
 
-    async def _in_turn(self, made: Callable[[], PlannedDocument], asker: str) -> PlannedDocument:
-        """Read a document beside the event loop; who asks for many waits for itself, and delays no others."""
+    async def _in_turn(self, made: Callable[[], T], asker: str) -> T:
+        """Read a document or variables beside the event loop; who asks for many waits for itself, and delays no
+        others."""
         try:
             async with self._turns.of(asker):
                 return await asyncio.get_running_loop().run_in_executor(self._worker, made)
         except TooManyWaiting:
-            message = f"{_WAITING} new documents wait to be read; send variables in place of values, and retry"
+            message = f"{_WAITING} new documents and large variables wait to be read; send documents again, and retry"
             raise Refusal("rate_limited", message, retry_after=1) from None
 
     def _text(self, asked: Parameters) -> str:
@@ -171,6 +179,19 @@ class GraphQL:
             named = f"there is no document {asked.document_id[:100]!r}; send its text as query"
             raise _not_found("PersistedQueryNotFound" if digest else named)
         return known
+
+
+def has_over(value: Any, most: int) -> bool:
+    """Whether a value of JSON holds over `most` others."""
+    count, waiting = 0, [value]
+    while waiting and count <= most:
+        each = waiting.pop()
+        count += 1
+        if isinstance(each, dict):
+            waiting += each.values()
+        elif isinstance(each, list):
+            waiting += each
+    return count > most
 
 
 def _fingerprint(document: PlannedDocument, operation: OperationDefinitionNode, asked: Parameters) -> str:
