@@ -1,4 +1,5 @@
-import { errorOf, type HinterlandError, type Problem, statusOf } from "../contract/errors.js";
+import { errorOf, type HinterlandError, statusOf } from "../contract/errors.js";
+import { isObject } from "../contract/values.js";
 
 /** An error of a response, as it is sent. */
 export interface SentError {
@@ -30,15 +31,28 @@ export type GraphQLError = HinterlandError & {
 /** Whether an error is one of a GraphQL response. */
 export const isGraphQLError = (error: unknown): error is GraphQLError => Array.isArray((error as GraphQLError)?.all);
 
-/** The errors of a response; `status` is that of HTTP, which decides for codes of other servers. */
-export function errorsIn({ data = null, errors = [] }: SentResponse, status: number): GraphQLError[] {
+/** Where in the result an error is; empty for no field's, or what is no path. */
+export const pathOf = ({ path }: SentError): (string | number)[] =>
+  (Array.isArray(path) && path.every((part) => typeof part === "string" || Number.isInteger(part)) ? path : []);
+
+const objectOf = (value: unknown): Record<string, unknown> => (isObject(value) ? value : {});
+
+/**
+ * The errors of a response, as far as they have the form that the specification gives them (§7.1.2); `status` is that of
+ * HTTP, which decides for codes of other servers.
+ */
+export function errorsIn(sent: SentResponse, status: number): GraphQLError[] {
   const all: GraphQLError[] = [];
-  for (const { message = "", path = [], extensions = {} } of errors) {
-    const { code = "", errors: fields, ...details } = extensions;
-    const own = statusOf(code) || (status < 400 ? 400 : status);
-    const problem: Problem = { code: code || "bad_request", status: own, message, details, ...(fields && { errors: fields }) };
-    const error = errorOf(problem);
-    all.push(Object.assign(error, { path, data, all }) as GraphQLError);
+  const { data = null, errors } = objectOf(sent);
+  for (const each of Array.isArray(errors) ? errors : []) {
+    const { message = "", extensions, ...rest } = objectOf(each);
+    const { code, errors: fields, ...details } = objectOf(extensions);
+    const own = typeof code === "string" && code || "bad_request";
+    const error = errorOf({
+      code: own, status: statusOf(code) || (status < 400 ? 400 : status), message: String(message), details,
+      errors: Object.fromEntries(Object.entries(objectOf(fields)).map(([name, texts]) => [name, [texts].flat().map(String)])),
+    });
+    all.push(Object.assign(error, { path: pathOf(rest), data, all }) as GraphQLError);
   }
   return all;
 }

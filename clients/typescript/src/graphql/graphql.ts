@@ -116,7 +116,7 @@ export function exchange(client: Client, options: GraphQLOptions): Exchange {
       const extensions = isPersisting ? { persistedQuery: { version: 1, sha256Hash: await digestOf(prepared) } } : undefined;
       let response = await posted(prepared, extensions ? { ...asked, query: undefined, extensions } : asked, parts);
       let sent: SentResponse = response.json();
-      const code = extensions && sent?.errors?.[0]?.extensions?.code;
+      const code = extensions && errorsIn(sent, 400)[0]?.code;
       if (code === `${UNKNOWN}SUPPORTED`) isPersisting = false;
       if (code?.startsWith(UNKNOWN)) {
         response = await posted(prepared, isPersisting ? { ...asked, extensions } : asked, parts);
@@ -124,7 +124,7 @@ export function exchange(client: Client, options: GraphQLOptions): Exchange {
       }
       const errors = errorsIn(sent, response.status);
       for (const error of errors) error.operation = prepared.name ?? "graphql";
-      if (errors.length || (response.status < 400 && sent && "data" in sent)) return [sent, errors];
+      if (errors.length || (response.status < 400 && sent?.data !== undefined)) return [sent, errors];
       throw response.status < 400 ? unexpected(response, "no data", "graphql")
         : errorIn(response, clock.now(), { operation: "graphql" });
     },
@@ -147,7 +147,7 @@ export function exchange(client: Client, options: GraphQLOptions): Exchange {
           if (errors?.length) return event("resync");
           // Our server also says where it is when nothing has happened.
           const isNothing = extensions?.cursor !== undefined
-            && Object.values(data).every((each) => Array.isArray(each) && !each.length);
+            && Object.values(data ?? {}).every((each) => Array.isArray(each) && !each.length);
           return isNothing || event("next", data);
         },
         offline: ({ message }) => event("offline", null, message),

@@ -7,7 +7,7 @@ import type { Token } from "../core/tokens.js";
 import { fullJitter } from "../kit/backoff.js";
 import { sleep } from "../kit/clock.js";
 import { eventStreamParser } from "../kit/event_stream.js";
-import { objectIn } from "../kit/json.js";
+import { isObject, objectIn } from "../kit/json.js";
 import { closeError } from "../socket/errors.js";
 import { type Link, makeLink, socketAddress, type SocketConstructor } from "../socket/link.js";
 
@@ -51,10 +51,10 @@ const isPassing = (error: unknown): error is HinterlandError => error instanceof
 
 /** Takes the cursor of a response; what is wrong with it is thrown, but for a cursor that can't be continued. */
 function taken(running: Running, response: SentResponse): boolean {
-  const { extensions, errors } = response;
+  const { extensions } = response;
   if (typeof extensions?.cursor === "string") running.cursor = extensions.cursor;
   const [error] = errorsIn(response, 200);
-  if (error && errors![0]!.extensions?.code !== "resync") throw error;
+  if (error && error.code !== "resync") throw error;
   return running.deliver(response);
 }
 
@@ -240,9 +240,12 @@ export function sharedSocket(client: Client, path: string, WebSocket: SocketCons
       if (!running) return;
       try {
         if (type === "complete") return completed(running) && finish(running, undefined, false);
-        if (type === "error") throw errorsIn({ errors: [payload as SentError[]].flat() }, 200)[0];
+        if (type === "error") {
+          const [error] = errorsIn({ errors: [payload as SentError[]].flat() }, 200);
+          throw error ?? failure("invalid_response", { detail: "no error" });
+        }
         if (type !== "next") return;
-        if (!taken(running, payload as SentResponse)) leave(running, true);
+        if (!taken(running, isObject(payload) ? payload : {})) leave(running, true);
         if (all.has(running)) all.get(running)!.failures = 0;
       } catch (error) {
         refused(running, error);

@@ -141,7 +141,9 @@ export function poster(store: Store, { client, network }: GraphQLInternals): Non
     } catch (error) {
       if (response.status < 400) throw error; // else what is on the way has its own page
     }
-    if (sent?.errors?.length || (response.status < 400 && sent?.data !== undefined)) return [response, sent] as const;
+    if (errorsIn(sent!, response.status).length || (response.status < 400 && sent?.data !== undefined)) {
+      return [response, sent!] as const;
+    }
     throw response.status < 400
       ? failure("invalid_response", { path: "$", found: "no data", operation: "graphql" })
       : errorIn(response, clock.now(), { operation: "graphql", isInDoubt: response.isInDoubt });
