@@ -17,6 +17,7 @@ from tests.support.required import require
 # Which tests run the blocks of a page, and how many blocks of it are marked as not run.
 RUN = {
     "README.md": ("journeys/test_readme.py", 3),  # commands that install, serve and run for hours
+    "docs/chat.md": ("journeys/test_chat_page.py", 0),
     "docs/channels.md": ("journeys/test_channels_page.py", 0),
     "docs/client-graphql.md": ("journeys/test_graphql_pages.py", 0),
     "docs/graphql-clients.md": ("journeys/test_graphql_clients_page.py", 0),

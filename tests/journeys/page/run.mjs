@@ -1,6 +1,7 @@
 /** node run.mjs SCENARIO '{"page": …, "api": …, "web": …, "chromium": …, "screenshots": …}'. Exit 0: every step passed. */
 
 import { backButton } from "./back_button.mjs";
+import { chatPage } from "./chat_page.mjs";
 import { expiredToken } from "./expired_token.mjs";
 import { firstApp } from "./first_app.mjs";
 import { foreignPage } from "./foreign_page.mjs";
@@ -24,6 +25,7 @@ const SCENARIOS = {
   happyWay,
   wrongInput,
   graphqlPage,
+  chatPage,
   hooks,
   live,
   newBuild,
