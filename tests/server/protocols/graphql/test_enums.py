@@ -54,7 +54,7 @@ def test_types() -> None:
     types: Any = schema_of(Catalogue([TASKS], "sqlite")).type_map
     shown = {name: str(types["Task"].fields[name].type) for name in ("status", "tags", "where", "size", "flag")}
     assert shown == {
-        "status": "TaskStatus", "tags": "[TaskTags]", "where": "TaskWhereChoice", "size": "String", "flag": "String",
+        "status": "TaskStatus!", "tags": "[TaskTags!]", "where": "TaskWhereChoice", "size": "String", "flag": "String",
     }  # fmt: skip
     assert [*types["TaskStatus"].values] == ["open", "in_progress", "done"]
     assert {str(types[name].fields["status"].type) for name in ("TaskInput", "TaskGroup")} == {"TaskStatus"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hinterland.contract.fields import Reference, Text
+from hinterland.contract.fields import List, Reference, Text
 from hinterland.contract.records import EVERYBODY, Collection, users
 from hinterland.server.data.catalogue import Catalogue
 from hinterland.server.protocols.graphql.schema import schema_of
@@ -82,3 +82,23 @@ def test_every_root_field_says_what_it_does() -> None:
     roots = [schema.query_type, schema.mutation_type, schema.subscription_type]
     silent = [name for root in roots if root for name, field in root.fields.items() if not field.description]
     assert silent == []
+
+
+def test_what_is_never_null() -> None:
+    """A required field is never null where no rule hides it; inputs may leave it out."""
+    fields = {
+        "title": Text(required=True),
+        "note": Text(),
+        "secret": Text(required=True, read="auth.id == record.title"),
+        "author": Reference(to="users", required=True),
+        "tags": List(required=True),
+        "state": Text(required=True, choices=("open", "done")),
+    }
+    found = schema_of(Catalogue([users(), Collection(name="posts", fields=fields, rules=EVERYBODY)], "sqlite"))
+    types: Any = found.type_map
+    shown = {name: str(each.type) for name, each in types["Post"].fields.items() if name in {*fields, "authorId"}}
+    assert shown == {
+        "title": "String!", "note": "String", "secret": "String", "author": "User", "authorId": "ID!",
+        "tags": "[String!]!", "state": "PostState!",
+    }  # fmt: skip
+    assert {str(each.type) for each in types["PostInput"].fields.values()} == {"String", "ID", "[String]", "PostState"}

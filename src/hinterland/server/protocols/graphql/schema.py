@@ -255,7 +255,9 @@ class SchemaMaker:
             if relation is not None and relation.by and relation.collection in self._types:
                 scalar, related = _names_of_reference(name, taken, "" if relation.is_one else "s")
             if NAME.fullmatch(scalar):
-                yield scalar, _noted(field, _field(self._type_of(entry, name, field), Meaning("value", entry, name)))
+                kind = self._type_of(entry, name, field)
+                kind = GraphQLNonNull(kind) if field.required and not field.read else kind
+                yield scalar, _noted(field, _field(kind, Meaning("value", entry, name)))
             if related and relation is not None:
                 for shown, made in self._related(related, name, relation, taken):
                     yield shown, _noted(field, made)
@@ -281,12 +283,13 @@ class SchemaMaker:
         if field.link is not None:
             return GraphQLList(GraphQLNonNull(GraphQLID)) if isinstance(field.type, ListType) else GraphQLID
         if (enum := self._enums.of(entry.collection, name, field)) is not None:
-            return GraphQLList(enum) if isinstance(field.type, ListType) else enum
+            return GraphQLList(GraphQLNonNull(enum)) if isinstance(field.type, ListType) else enum
         return self._type(f"{self._names[entry.name].type}{pascal(name)}", field.type)
 
     def _type(self, place: str, kind: Type) -> Any:
         if isinstance(kind, ListType):
-            return GraphQLList(self._type(place, kind.element))
+            item = self._type(place, kind.element)
+            return GraphQLList(item if isinstance(item, GraphQLObjectType) else GraphQLNonNull(item))
         if isinstance(kind, ObjectType) and kind.fields and all(map(NAME.fullmatch, kind.fields)):
             made = self._objects.get(place)
             if made is None:
