@@ -37,7 +37,7 @@ def test_schema_of_a_subgraph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("HINTERLAND_GRAPHQL_FEDERATION", "true")
     text = hinterland("graphql", "schema", file).out
     assert text.startswith("extend schema @link(url:")
-    assert 'type Post @key(fields: "id") {' in text
+    assert 'type Post @key(fields: "id") @key(fields: "nodeId") {' in text
     assert "_entities" not in text
 
 
