@@ -13,13 +13,12 @@ from hinterland.client.graphql.cache import GraphQLCache
 from hinterland.client.graphql.documents import parsed
 from hinterland.client.graphql.normalizing import ResultShape
 from hinterland.client.local.outbox import Outbox
-from hinterland.client.local.outcomes import OutboxEntry, Outcome, QueuedDocument
+from hinterland.client.local.outcomes import Outcome, QueuedDocument
 from hinterland.client.payloads import GraphQLPayload, check, converted
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import RecordId
 
 T = TypeVar("T")
-_LIVE = ("pending", "sent", "applied")
 _SECRET = frozenset({"logIn", "signUp", "refresh", "logOut"})  # whose arguments and results belong on no disk
 _log = logging.getLogger("hinterland.client")
 
@@ -58,6 +57,7 @@ class MutationQueue:
         self._is_open = is_open
         self._shown: dict[str, ResultShape] = {}  # the open mutations by their ids
         self._shown_for: RecordId = ""
+        self._last = 0  # the number of the last one that was seen
         self._turn = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
@@ -73,9 +73,10 @@ class MutationQueue:
             message = f"{sorted(secret)[0]} has secrets and is not kept on the device; send it without the outbox"
             raise refused_here(Refusal("validation", message))
         handle = await self._outbox.add_document(query, operation=operation, variables=variables, optimistic=optimistic)
-        if optimistic is not None and self._user() == self._shown_for and handle.mutation not in self._shown:
+        if self._user() == self._shown_for and handle.mutation not in self._shown:
             self._shown[handle.mutation] = shape
-            self._cache.optimistic(handle.mutation, shape, optimistic)
+            if optimistic is not None:
+                self._cache.optimistic(handle.mutation, shape, optimistic)
         return QueuedMutation(self, handle.mutation, into)
 
     def handle(self, mutation: str, into: type[T] | None) -> QueuedMutation[T]:
@@ -85,7 +86,7 @@ class MutationQueue:
     async def settled(self, mutation: str) -> Outcome:
         """The outcome of a mutation; the cache then has it."""
         outcome = await self._outbox.settled(mutation)
-        if mutation in self._shown or outcome.status == "applied":
+        if mutation in self._shown:
             await self.look()
         return outcome
 
@@ -104,7 +105,7 @@ class MutationQueue:
 
     async def _run(self) -> None:
         try:
-            async for _ in self._outbox.watch():
+            async for _ in self._outbox.changes():
                 await self.look()
         except ClientClosed:
             return
@@ -114,37 +115,40 @@ class MutationQueue:
     async def look(self) -> None:
         """Show what is in the outbox now."""
         async with self._turn:  # what is read is acted on before anything is read anew
-            user, entries = self._user(), await self._outbox.list()
+            user = self._user()
             if user != self._shown_for:
-                self._shown, self._shown_for = {}, user
-            mine = entries if user != "" else ()  # without a session the cache is nobody's, and the outbox waits
-            found = {entry.id: entry for entry in mine if entry.document is not None and entry.state in _LIVE}
-            for entry in found.values():
-                if entry.id not in self._shown:
-                    self._lay(entry)
-            for id in [*self._shown]:
-                if id not in found or found[id].state == "applied":
+                self._shown, self._shown_for, self._last = {}, user, 0
+            if user == "":  # without a session the cache is nobody's, and the outbox waits
+                return
+            found = await self._outbox.documents(self._last)
+            for id, document in found.new.items():
+                if id not in self._shown:
+                    self._lay(id, document)
+            self._last = found.last
+            for id in found.answered:
+                await self._settle(id, user)
+            if len(self._shown) != found.undecided:  # some were refused, discarded, or retried as others
+                for id in self._shown.keys() - await self._outbox.open_documents():
                     await self._settle(id, user)
 
-    def _lay(self, entry: OutboxEntry) -> None:
-        document = entry.document
-        assert document is not None
-        shape = self._shown[entry.id] = _shape_of(document, self._cache.possible)
+    def _lay(self, id: str, document: QueuedDocument) -> None:
+        shape = self._shown[id] = _shape_of(document, self._cache.possible)
         if document.optimistic is not None:
-            self._cache.optimistic(entry.id, shape, document.optimistic)
+            self._cache.optimistic(id, shape, document.optimistic)
 
     async def _settle(self, id: str, user: RecordId) -> None:
         """Put the outcome of a mutation in the place of what was expected, and let it go when the disk has that."""
         outcome = await self._outcome(id)
         if outcome is None or user != self._user():
             return
-        shape = self._shown.pop(id)
-        if outcome.status == "applied" and outcome.data is not None:
+        shape = self._shown.get(id)
+        if shape is not None and outcome.status == "applied" and outcome.data is not None:
             self._cache.write(shape, outcome.data, id)
             await self._cache.saved()
         else:
             self._cache.rollback(id)
         await self._outbox.forget_document(id)
+        self._shown.pop(id, None)
 
     async def _outcome(self, mutation: str) -> Outcome | None:
         """The outcome of a mutation that is not open; None: it is, and the list was older."""

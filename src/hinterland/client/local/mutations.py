@@ -34,7 +34,6 @@ DocumentsByKey = dict[Key, Document | None]
 ApplyWrite = Callable[[Document | None, Write, float, CompiledCollection | None, object], Document | None]
 _STEP = 1e-6  # seconds between two timestamps of one instant
 _KEPT_OUTCOMES = 20_000
-_KEPT_DATA = 1_000
 _COLUMNS = "id, state, seq, timestamp, writes, outcome, document"
 _UNDECIDED = "m.space = ? AND m.state IN ('pending', 'sent') AND m.number > ?"
 _OPEN, _HELD = "state IN ('pending', 'sent', 'posted')", "state IN ('refused', 'conflicted')"
@@ -278,9 +277,6 @@ def settle_as(connection: StoreConnection, outcome: Outcome, space: int | None =
         " ON CONFLICT (id) DO UPDATE SET outcome = excluded.outcome",
         (outcome.mutation, text(outcome), space),
     )
-    if space is not None:
-        with_data = "SELECT number FROM outcomes WHERE space IS NOT NULL ORDER BY number DESC LIMIT 1 OFFSET ?"
-        connection.execute(f"DELETE FROM outcomes WHERE space IS NOT NULL AND number <= ({with_data})", (_KEPT_DATA,))
     connection.execute("DELETE FROM outcomes WHERE number <= (SELECT max(number) FROM outcomes) - ?", (_KEPT_OUTCOMES,))
     connection.store_change.outcomes.append(outcome)
     connection.store_change.is_outbox_changed = True

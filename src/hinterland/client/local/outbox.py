@@ -12,6 +12,7 @@ from hinterland.client.local import mutations, posts
 from hinterland.client.local.connection import Scope, StoreConnection
 from hinterland.client.local.errors import StoreError
 from hinterland.client.local.outcomes import Counts, OutboxEntry, Outcome, QueuedDocument
+from hinterland.client.local.posts import DocumentsFound
 from hinterland.client.local.signals import OUTBOX, outcome_of
 from hinterland.client.local.store import Store
 from hinterland.contract.changes import Write
@@ -78,6 +79,14 @@ class Outbox:
                     yield entries
                 await watcher.beyond(seen)
 
+    async def changes(self) -> AsyncGenerator[None, None]:
+        """Something now, and after each change of the outbox, of which nothing is read."""
+        with self._store.signals.watching(OUTBOX) as watcher:
+            while True:
+                seen = watcher.notifications
+                yield None
+                await watcher.beyond(seen)
+
     async def counts(self) -> Counts:
         """How many wait for their outcome, and how many are held."""
         scope = self._where()
@@ -128,6 +137,16 @@ class Outbox:
         """Let a GraphQL mutation go whose outcome is known and whose data the cache has."""
         scope = self._where()
         await self._store.write(lambda c: posts.forget(c, scope, mutation))
+
+    async def documents(self, after: int) -> DocumentsFound:
+        """The GraphQL mutations behind the number `after` that are not refused, and what became of the others."""
+        scope = self._where()
+        return await self._store.read(lambda c: posts.found(c, scope, after))
+
+    async def open_documents(self) -> set[str]:
+        """The ids of the GraphQL mutations that are not decided."""
+        scope = self._where()
+        return await self._store.read(lambda c: posts.open_ids(c, scope))
 
     async def has_documents(self) -> bool:
         """Whether there are GraphQL mutations that are not refused."""
@@ -182,8 +201,8 @@ class Outbox:
         await self._store.write(lambda c: mutations.discard(c, scope, mutation))
 
     async def outcome(self, mutation: str) -> Outcome | None:
-        """The outcome of one of the last 20,000 settled writes, and the last 1,000 GraphQL mutations; None: it is
-        still open. Raises NotFound for others."""
+        """The outcome of one of the last 20,000 settled writes and GraphQL mutations; None: it is still open. Raises
+        NotFound for others."""
         scope = self._where()
         return await self._store.read(lambda c: mutations.outcome_of(c, scope, mutation))
 

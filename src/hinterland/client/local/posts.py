@@ -24,6 +24,7 @@ from hinterland.contract.errors import Problem
 
 KEPT_SECONDS = 6 * 86_400.0  # for which a server certainly has the response of a key: it keeps them for 7 days
 IN_DOUBT = "in_doubt"
+_TO_SEND = "space = ? AND document IS NOT NULL AND state IN ('pending', 'posted')"
 _documents = msgspec.json.Decoder(QueuedDocument)
 
 
@@ -33,6 +34,16 @@ class Post(NamedTuple):
     mutation: str
     document: QueuedDocument
     is_first: bool
+
+
+class DocumentsFound(NamedTuple):
+    """Documents of an outbox: the `new` ones by their ids, up to the number `last`; the ids of those that are
+    `answered`; and how many are not decided."""
+
+    new: dict[str, QueuedDocument]
+    last: int
+    answered: list[str]
+    undecided: int
 
 
 def enqueue(connection: StoreConnection, scope: Scope, mutation: str, document: QueuedDocument, now: float) -> None:
@@ -55,8 +66,7 @@ def document_of(connection: StoreConnection, scope: Scope, mutation: str) -> Que
 def first_open(connection: StoreConnection, scope: Scope) -> int | None:
     """The number of the first document that is not decided; None: there is none."""
     row = connection.execute(
-        "SELECT number FROM mutations INDEXED BY documents_to_send"
-        " WHERE space = ? AND document IS NOT NULL AND state IN ('pending', 'posted') ORDER BY number LIMIT 1",
+        f"SELECT number FROM mutations INDEXED BY documents_to_send WHERE {_TO_SEND} ORDER BY number LIMIT 1",
         (scope.space,),
     ).fetchone()
     return None if row is None else int(row[0])
@@ -136,6 +146,32 @@ def forget(connection: StoreConnection, scope: Scope, mutation: str) -> None:
         "DELETE FROM mutations WHERE space = ? AND id = ? AND state = 'answered'", (scope.space, mutation)
     )
     connection.store_change.is_outbox_changed = True
+
+
+def found(connection: StoreConnection, scope: Scope, after: int) -> DocumentsFound:
+    """What there is behind the number `after`, and of what state the documents are: the work is of those that are new
+    or answered, however many wait."""
+    rows = connection.execute(
+        f"SELECT number, id, document FROM mutations INDEXED BY documents_to_send WHERE {_TO_SEND} AND number > ?"
+        " ORDER BY number",
+        (scope.space, after),
+    ).fetchall()
+    answered = connection.execute(
+        "SELECT number, id, document FROM mutations WHERE space = ? AND state = 'answered' ORDER BY number",
+        (scope.space,),
+    ).fetchall()
+    new = [row for row in sorted(rows + answered) if row[0] > after]
+    [undecided] = connection.execute(
+        f"SELECT count(*) FROM mutations INDEXED BY documents_to_send WHERE {_TO_SEND}", (scope.space,)
+    ).fetchone()
+    documents = {id: _documents.decode(column) for _, id, column in new}
+    return DocumentsFound(documents, new[-1][0] if new else after, [row[1] for row in answered], undecided)
+
+
+def open_ids(connection: StoreConnection, scope: Scope) -> set[str]:
+    """The ids of documents that are not decided."""
+    rows = connection.execute(f"SELECT id FROM mutations INDEXED BY documents_to_send WHERE {_TO_SEND}", (scope.space,))
+    return {row[0] for row in rows}
 
 
 def has_documents(connection: StoreConnection, scope: Scope) -> bool:
