@@ -35,6 +35,16 @@ async def test_number_of_messages() -> None:
     assert await passed(pacer, clock, [100] * 100, 0.1) in (20, 21)
 
 
+async def test_charged_messages() -> None:
+    """What a message has caused may count too."""
+    clock = ManualClock()
+    pacer = Pacer(clock, 10, 20)
+    assert await passed(pacer, clock, [0], 0) == 0
+    pacer.charge(39)
+    assert await passed(pacer, clock, [0, 0], 1.5) == 0
+    assert await passed(pacer, clock, [0, 0], 0.7) == 2
+
+
 async def test_large_messages() -> None:
     """A large message is let through as any, and counts for as many as it has bytes: those behind it wait."""
     clock = ManualClock()

@@ -26,3 +26,7 @@ class Pacer:
         if self._left < 1:
             await self._clock.sleep((1 - self._left) / self._rate)
         self._left -= 1 + size // MESSAGE_BYTES
+
+    def charge(self, messages: float) -> None:
+        """Count the last message as so many more: those behind it wait longer."""
+        self._left -= messages

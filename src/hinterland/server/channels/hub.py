@@ -142,6 +142,10 @@ class ChannelHub:
             entry = member_entry(seat.member, seat.user, seat.state)
             await self._relay.submit(RelayedEvent("changed", seat.channel.name, seat.member, entry))
 
+    def readers(self, seat: Seat) -> int:
+        """How many members are sent what a seat sends, as far as this process knows."""
+        return self._rooms.size_of(seat.channel.name)
+
     def leave(self, seat: Seat) -> None:
         """Leave a channel; nothing more is delivered to the seat."""
         if seat not in self._seats:

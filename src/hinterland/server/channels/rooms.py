@@ -12,6 +12,7 @@ from hinterland.server.channels.seats import Room, Seat
 
 _SENDS_AT_ONCE = 200  # before others have their turn on the loop
 _FLUSH_SECONDS = 0.1  # within which those who come and leave are sent together
+_FLUSH_BYTES = 16 * 1024 * 1024  # that all members of a channel are sent of it in a second; what is more comes later
 
 
 class Rooms:
@@ -31,6 +32,11 @@ class Rooms:
     def all(self) -> list[Room]:
         """The rooms."""
         return [*self._rooms.values()]
+
+    def size_of(self, name: str) -> int:
+        """How many are in a room."""
+        room = self._rooms.get(name)
+        return 0 if room is None else max(len(room.entries), len(room.seats))
 
     async def enter(self, seat: Seat) -> Room:
         """The room of a seat, which is kept as long as the seat is; it is delivered to when it has joined."""
@@ -112,7 +118,7 @@ class Rooms:
             elif (seat := self._arriving.pop(event.member, None)) is not None:
                 room.enter(seat)
         now = self._clock.monotonic()
-        for room in [room for room in self._changed if now - room.flushed >= _FLUSH_SECONDS]:
+        for room in [room for room in self._changed if now - room.flushed >= max(_FLUSH_SECONDS, room.pause)]:
             await self._send_changes(room)
 
     async def _send_changes(self, room: Room) -> None:
@@ -122,6 +128,7 @@ class Rooms:
             text, known = room.take_changes()
             if room.seats.keys() - known:
                 room.flushed = self._clock.monotonic()
+                room.pause = len(text) * len(room.seats) / _FLUSH_BYTES
                 await self._send_all(room, text, known)
 
     async def _send_all(self, room: Room, text: bytes, without: frozenset[str]) -> None:
@@ -139,5 +146,8 @@ class Rooms:
             self._has_changed.clear()
             await self._clock.sleep(_FLUSH_SECONDS)
             for room in [*self._changed]:
+                if room.pause > _FLUSH_SECONDS and self._clock.monotonic() - room.flushed < room.pause:
+                    self._has_changed.set()
+                    continue
                 async with self._sending:
                     await self._send_changes(room)

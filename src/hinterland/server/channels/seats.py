@@ -84,6 +84,8 @@ class Room:
         self.users = 0
         """How many joins are here or on their way."""
         self.flushed = -math.inf
+        self.pause = 0.0
+        """Seconds after that until they are sent who came since: the longer, the more that was."""
         """When members were sent who came, changed or left."""
         self._joined: dict[str, str] = {}
         self._changed: dict[str, str] = {}

@@ -12,7 +12,9 @@ import pytest
 from hinterland.contract.errors import Refusal
 from hinterland.kit.clock import ManualClock
 from hinterland.server.app import Server
+from hinterland.server.channels import rooms
 from hinterland.server.operations.channels import broadcast
+from hinterland.server.protocols.socket import session
 from hinterland.server.storage.postgres import PostgresStorage
 from hinterland.server.storage.sqlite import SqliteStorage
 from tests.server.protocols.asgi import Socket, ask
@@ -142,6 +144,36 @@ async def test_presence_of_many(server: Server, clock: ManualClock) -> None:
     assert len((await one.next())["joined"]) == 1
     await clock.advance(0.2)
     assert {entry["member"] for entry in (await one.next())["joined"]} == {each["member"] for _, each in others[1:]}
+
+
+async def test_presence_that_weighs_much(server: Server, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The more members are sent of who comes and changes, the later they are sent the next."""
+    monkeypatch.setattr(rooms, "_FLUSH_BYTES", 500)
+    one, _ = await joined(server, "hall/h")
+    two, _ = await joined(server, "hall/h")
+    assert "joined" in await one.next()
+    for mood in ("good", "better"):
+        two.send(type="state", channel="hall/h", state=mood)
+        assert await two.asked(type="ping") == {"type": "pong"}
+    await clock.advance(0.1)
+    await clock.advance(0.1)
+    assert one._to_client.empty()
+    for _ in range(9):
+        await clock.advance(0.1)
+    assert (await one.next())["changed"][0]["state"] == "better"
+
+
+async def test_messages_to_many(server: Server, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message to many members counts for more: its sender waits longer with the next."""
+    monkeypatch.setattr(session, "CAUSED_BYTES", 1)
+    one, _ = await joined(server, "number/30")
+    for number in range(3):
+        one.send(type="send", id=f"{number}", channel="number/30", event="e")
+    assert [(await one.next())["id"] for _ in range(2)] == ["0", "1"]
+    await clock.advance(0.01)
+    assert one._to_client.empty()
+    await clock.advance(10)
+    assert (await one.next())["id"] == "2"
 
 
 async def test_without_presence(server: Server) -> None:

@@ -103,6 +103,11 @@ class JoinedChannels:
         self._is_packed = is_packed
         self._seats: dict[str, Seat | None] = {}
 
+    def readers(self, channel: str) -> int:
+        """How many members are sent what this socket sends in a channel."""
+        seat = self._seats.get(channel)
+        return 0 if seat is None else self._hub.readers(seat)
+
     async def act(self, asked: ChannelRequest, caller: Principal) -> None:
         """Carry out a message. Raises the refusal."""
         self.caller = caller

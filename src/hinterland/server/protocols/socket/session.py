@@ -30,6 +30,8 @@ from hinterland.server.websocket import SocketClosed, SocketMessage, WebSocket
 log = logging.getLogger("hinterland.socket")
 MOST_CALLS = 16  # at once; further messages are read when one of them is answered
 MOST_FOLLOWED = 100
+CAUSED_BYTES = 1024 * 1024  # that members of a channel are sent: they count as one message of who causes them
+_CAUSING = (messages.SendToChannel, messages.ChangeState)
 _LIST = "records.list"
 _Page = dict[str, msgspec.Raw]
 
@@ -116,11 +118,11 @@ class SocketSession:
                 return
             if (given := asked.get("id")) is not None:
                 id = checked_id(given)
-            await self._act(converted(asked))
+            await self._act(converted(asked), len(data))
         except Refusal as refusal:
             await self._send(self._packed(error_of(id or id_in(data), refusal)))
 
-    async def _act(self, asked: AskedMessage) -> None:
+    async def _act(self, asked: AskedMessage, size: int) -> None:
         if isinstance(asked, messages.Authentication):
             await self._authenticate(asked)
         elif isinstance(asked, messages.SocketCall):
@@ -135,6 +137,8 @@ class SocketSession:
             self._follow(asked)
         else:
             await self._channels.act(asked, self.caller)
+            if isinstance(asked, _CAUSING):
+                self._pacer.charge(size * self._channels.readers(asked.channel) / CAUSED_BYTES)
 
     async def _authenticate(self, asked: messages.Authentication) -> None:
         if bool(asked.token) == bool(asked.ticket):
