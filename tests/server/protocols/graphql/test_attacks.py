@@ -326,6 +326,14 @@ async def test_costly_documents(planted: Planted, query: str) -> None:
     assert (await planted.graphql("{ posts { title } }"))["data"] == {"posts": [{"title": "open"}]}
 
 
+async def test_costly_log_ins(planted: Planted) -> None:
+    """What is too costly is refused before somebody is signed up, whose tokens would be lost."""
+    sign_up = 'mutation { signUp(email: "cy@example.org", password: "correct horse battery") { user { %s } } }'
+    costly = "posts(limit: 1000) { author { posts(limit: 1000) { id } } }"
+    assert codes(await planted.graphql(sign_up % costly)) == [("too_costly", ["signUp"])]
+    assert (await planted.graphql(sign_up % "posts { id }"))["data"] == {"signUp": {"user": {"posts": []}}}
+
+
 async def test_fragments_that_double(planted: Planted) -> None:
     """A fragment is taken once for a selection, however often it is spread."""
     answer = await planted.graphql(f"{{ ...f0 }} {DOUBLED} fragment f60 on Query {{ posts {{ title }} }}")

@@ -15,7 +15,7 @@ from hinterland.server.data.requests import Upsert
 from hinterland.server.operations import accounts, records
 from hinterland.server.operations.call import UNCONDITIONAL, Preconditions
 from hinterland.server.operations.records import RecordAddress, RecordChange, view_text
-from hinterland.server.protocols.graphql.chosen import Chosen, object_type
+from hinterland.server.protocols.graphql.chosen import Chosen, name_of, object_type
 from hinterland.server.protocols.graphql.selections import Selector
 from hinterland.server.protocols.graphql.shapes import PARENT, Shape, without_members
 
@@ -108,12 +108,12 @@ async def me(execution: Execution, selector: Selector, chosen: Chosen, meaning: 
     if execution.caller.is_admin:
         raise Refusal("forbidden", "an administrator has no record of users")
     user = _decode(await accounts.who_am_i(execution.backend, execution.of(None)))
-    return await _user(execution, selector, chosen, user, execution.caller)
+    return await _user(execution, selector.records_of(chosen, 1), user, execution.caller)
 
 
-async def _user(execution: Execution, selector: Selector, chosen: Chosen, user: Any, caller: Principal) -> Any:
+async def _user(execution: Execution, plan: tuple[Projection, Shape], user: Any, caller: Principal) -> Any:
     """A user's own record with what is selected of it, as the user sees it."""
-    projection, shape = selector.records_of(chosen, 1)
+    projection, shape = plan
     if not projection.related:
         return shape(user)
     backend = execution.backend
@@ -134,18 +134,21 @@ async def account(execution: Execution, selector: Selector, chosen: Chosen, mean
         return True
     form: dict[str, Any] = {name: value for name, value in given.items() if name != "profile"}
     form |= given.get("profile") or {}
+    selected = selector.chosen(object_type(chosen), selector.inner(chosen))
+    # What is too costly is refused before anything is done: the answer has the only copy of the tokens.
+    plans = {key: selector.records_of(each, 1) for key, each in selected if each and name_of(each) == "user"}
     act = {"sign_up": accounts.sign_up, "log_in": accounts.log_in, "refresh": accounts.renew}[meaning.act]
     done: Any = await act(execution.backend, execution.of(form))
     if getattr(done, "is_replayed", False):
         execution.note_replay(chosen)
     session: Mapping[str, Any] = msgspec.to_builtins(getattr(done, "output", done))
     made: dict[str, Any] = {}
-    for key, each in selector.chosen(object_type(chosen), selector.inner(chosen)):
+    for key, each in selected:
         if each is None:
             made[key] = "Session"
-        elif each.nodes[0].name.value == "user":
+        elif key in plans:
             caller = await execution.backend.tokens.verify(session["access_token"].encode())
-            made[key] = await _user(execution, selector, each, session["user"], caller)
+            made[key] = await _user(execution, plans[key], session["user"], caller)
         else:
-            made[key] = session.get(each.nodes[0].name.value)
+            made[key] = session.get(name_of(each))
     return made
