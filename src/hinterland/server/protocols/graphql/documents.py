@@ -25,6 +25,7 @@ from graphql import (
 from graphql.validation.rules import overlapping_fields_can_be_merged as overlapping
 
 from hinterland.server.protocols.graphql.fixed import FixedParts
+from hinterland.server.protocols.graphql.hints import hinted
 from hinterland.server.protocols.graphql.trusted import digest_of
 
 overlapping.MAX_COMPLEXITY_BUDGET = 50_000  # comparisons of fields with one key, of a document: a tenth of a second
@@ -124,7 +125,7 @@ class Documents:
                 error.message = (
                     f"{error.message[:-1]}; a response comes as a whole: leave it out, or ask in two requests"
                 )
-        return found
+        return [hinted(schema, error) for error in found] if sees_schema else found
 
 
 def _nul(node: DocumentNode, text: str) -> GraphQLError | None:
