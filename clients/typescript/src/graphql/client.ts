@@ -21,6 +21,8 @@ export interface QueryOptions extends OperationOptions {
 
 /** How a mutation is sent. */
 export interface MutationOptions<R> extends OperationOptions {
+  /** Its idempotency key: it is retried where its response was lost, and carried out once. */
+  key?: string | undefined;
   /** What the response will probably be; it is shown until the response comes, and taken back where that is an error. */
   optimistic?: R | undefined;
   /** What to forget when it succeeded, as by `evict`: the lists that a new record belongs to, `["posts"]`. */

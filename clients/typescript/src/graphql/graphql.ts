@@ -13,6 +13,7 @@ import { type Asked, eventStreams, type Running, sharedSocket, type Transport } 
 
 const ACCEPTED = "application/graphql-response+json, application/json;q=0.9";
 const UNKNOWN = "PERSISTED_QUERY_NOT_"; // how the codes begin by which a server asks for a document's text
+const LONG = 1_024; // characters from which a document is named by its SHA-256
 const MOST_WAITING = 1_000; // responses of a loop; a slower reader continues from its cursor later
 
 /** The settings of `graphql`; all may be left out. */
@@ -25,7 +26,8 @@ export interface GraphQLOptions {
   WebSocket?: SocketConstructor | undefined;
   /**
    * Name the documents of queries and mutations by their SHA-256, and send a text only where the server does not know it
-   * (automatic persisted queries). A page of http, which can't make these, sends texts.
+   * (automatic persisted queries): all, none (false), or by default those of 1,024 characters or more. A page of http, which
+   * can't make these, sends texts.
    */
   persisted?: boolean | undefined;
 }
@@ -72,7 +74,9 @@ export interface Exchange {
   /** The response of any status to a query or mutation, with the idempotency key of one that is sent again. */
   post(prepared: Pick<Prepared, "kind">, json: Asked, parts: CallOptions, key?: string): Promise<ClientResponse>;
   /** Send a query or mutation, and return the body of the response. */
-  ask(prepared: Prepared, variables: unknown, options: CallOptions): Promise<[response: SentResponse, errors: GraphQLError[]]>;
+  ask(
+    prepared: Prepared, variables: unknown, options: CallOptions & { key?: string | undefined },
+  ): Promise<[response: SentResponse, errors: GraphQLError[]]>;
   follow(prepared: Prepared, variables: unknown, options: SubscriptionOptions): AsyncGenerator<GraphQLEvent, void>;
   close(): void;
 }
@@ -83,7 +87,7 @@ export function exchange(client: Client, options: GraphQLOptions): Exchange {
   const hasSocket = WebSocket ?? globalThis.WebSocket;
   let transport: Transport | undefined;
   let user: unknown;
-  let isPersisting = options.persisted && !!crypto.subtle;
+  let isPersisting = options.persisted !== false && !!crypto.subtle;
 
   const body = ({ text: query, name: operationName }: Prepared, variables: unknown): Asked => ({
     query, ...(operationName && { operationName }), ...(variables ? { variables } : {}),
@@ -110,16 +114,17 @@ export function exchange(client: Client, options: GraphQLOptions): Exchange {
 
   return {
     post: posted,
-    async ask(prepared, variables, { deadline, signal }) {
+    async ask(prepared, variables, { deadline, signal, key }) {
       const parts = { deadline, signal };
       const asked = body(prepared, variables);
-      const extensions = isPersisting ? { persistedQuery: { version: 1, sha256Hash: await digestOf(prepared) } } : undefined;
-      let response = await posted(prepared, extensions ? { ...asked, query: undefined, extensions } : asked, parts);
+      const isNamed = isPersisting && (options.persisted || prepared.text.length >= LONG);
+      const extensions = isNamed ? { persistedQuery: { version: 1, sha256Hash: await digestOf(prepared) } } : undefined;
+      let response = await posted(prepared, extensions ? { ...asked, query: undefined, extensions } : asked, parts, key);
       let sent: SentResponse = response.json();
       const code = extensions && errorsIn(sent, 400)[0]?.code;
       if (code === `${UNKNOWN}SUPPORTED`) isPersisting = false;
       if (code?.startsWith(UNKNOWN)) {
-        response = await posted(prepared, isPersisting ? { ...asked, extensions } : asked, parts);
+        response = await posted(prepared, isPersisting ? { ...asked, extensions } : asked, parts, key);
         sent = response.json();
       }
       const errors = errorsIn(sent, response.status);

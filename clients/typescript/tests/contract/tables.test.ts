@@ -14,7 +14,9 @@ from hinterland.client import errors
 from hinterland.client.answers import BY_CODE, BY_STATUS
 from hinterland.contract.errors import CODES
 row = lambda kind: [kind.message, kind.advice, kind.default_sent]
-kinds = {k.code: row(k) for n in errors.__all__ if isinstance(k := getattr(errors, n), type) and k is not errors.WrongServer}
+named = [getattr(errors, name) for name in errors.__all__]
+all = [kind for kind in named if isinstance(kind, type) and issubclass(kind, Exception)]
+kinds = {kind.code: row(kind) for kind in all if kind is not errors.WrongServer}
 print(json.dumps({
     "kinds": kinds,
     "codes": {code: [entry.status, *row(BY_CODE[code])] for code, entry in CODES.items()},

@@ -43,6 +43,20 @@ test("a document goes to the server by its SHA-256, and as a text once", async (
   expect((await client.collection("notes").list({ where: ask })).items).toHaveLength(1);
 });
 
+test("by default long documents alone are named; a mutation with a key is carried out once", async () => {
+  const api = graphql(client);
+  sent.length = 0;
+  await api.query(NAMES, { title: "none" });
+  const long = `${CREATE.slice(0, -1)} # ${"x".repeat(1_024)}\n}`;
+  const once = () => api.mutate(long, { title: "once" }, { key: "a key of its own" });
+  const [one, other] = [await once(), await once()];
+  expect(other.data).toEqual(one.data);
+  expect(sent.map(({ query, extensions }) => [query, !!extensions])).toEqual([
+    [NAMES, false], [undefined, true], [long, true], [undefined, true],
+  ]);
+  expect((await client.collection("notes").list({ where: { title: "once" } })).items).toHaveLength(1);
+});
+
 test("a server that knows no SHA-256 is asked with texts from then on", async () => {
   const { client: scripted, on, asked } = scriptedClient();
   const error = { message: "PersistedQueryNotSupported", extensions: { code: "PERSISTED_QUERY_NOT_SUPPORTED" } };
