@@ -96,6 +96,11 @@ class Feed:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
+    def revision_of(self, cursor: str) -> int:
+        """The revision behind which a cursor continues; 0 of one that this server did not make."""
+        known = self._cursors.known(cursor)
+        return 0 if known is None else known.revision
+
     def end_streams(self) -> None:
         """End every stream, also those that are being opened; later ones are refused."""
         self.closed.set()

@@ -9,6 +9,9 @@ import msgspec
 
 from hinterland.kit.clock import ManualClock
 from hinterland.server.app import Server
+from hinterland.server.data.delivery import END
+from hinterland.server.protocols.socket.events import ENCODER
+from hinterland.server.protocols.socket.following import Sieve
 from tests.server.protocols.asgi import Socket, ask, bearer
 from tests.server.protocols.socket.speaking import PATH, Sign, opened, post
 
@@ -30,6 +33,38 @@ async def test_snapshot_and_what_follows(server: Server) -> None:
     commit = await socket.next()
     assert (commit["type"], commit["id"], commit["changes"][0]["record"]["title"]) == ("commit", "s", "Three")
     assert commit["revision"] == made.json["revision"]
+
+
+def test_events_older_than_the_snapshot() -> None:
+    """Until everything that the snapshot may show was sent, events have no cursor, behind which that would be repeated;
+    the first one that has passed it has its own, also where none of its changes is left."""
+    cursors = {"c2": 2, "c3": 3, "c5": 5, "c6": 6}
+
+    def commit(revision: int, id: str) -> bytes:
+        change = b'{"kind":"update","collection":"posts","id":"%b","revision":%d}' % (id.encode(), revision)
+        return b'"type":"commit","cursor":"c%d","revision":%d,"changes":[%b]}' % (revision, revision, change)
+
+    def started(until: int) -> Sieve:
+        sieve = Sieve("", cursors.__getitem__)
+        sieve.drop_shown(b'{"items":[{"id":"p1","revision":4},{"id":"p2","revision":5}]}', until)
+        return sieve
+
+    def passed(sieve: Sieve, event: bytes) -> tuple[str, str, int]:
+        left = msgspec.json.decode(b"{" + (sieve.passed(event) or b'"type":"nothing","cursor":""}'))
+        return left["type"], left["cursor"], len(left.get("changes", ()))
+
+    sieve = started(5)
+    assert passed(sieve, ENCODER.ready("c2").removesuffix(END)) == ("ready", "", 0)
+    assert passed(sieve, commit(3, "p3")) == ("commit", "", 1)
+    assert passed(sieve, ENCODER.position("c3").removesuffix(END)) == ("nothing", "", 0)
+    assert passed(sieve, commit(4, "p1")) == ("nothing", "", 0)
+    was_open = sieve.is_open
+    assert passed(sieve, commit(5, "p2")) == ("position", "c5", 0)
+    assert (was_open, sieve.is_open) == (False, True)
+    for event, shown in ((ENCODER.ready("c5").removesuffix(END), "ready"), (commit(6, "p1"), "commit")):
+        sieve = started(5)
+        assert passed(sieve, event)[:2] == (shown, "c5" if shown == "ready" else "c6")
+        assert sieve.is_open
 
 
 async def test_resume(server: Server) -> None:

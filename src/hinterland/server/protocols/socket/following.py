@@ -9,7 +9,7 @@ import msgspec
 from hinterland.contract.identity import RecordId
 from hinterland.server.data.delivery import END, Delivery, InTurn
 from hinterland.server.data.subscription import Subscription
-from hinterland.server.protocols.socket.events import messages_of
+from hinterland.server.protocols.socket.events import ENCODER, messages_of
 from hinterland.server.websocket import SocketMessage
 
 SendMessage = Callable[[SocketMessage], Awaitable[None] | None]
@@ -25,6 +25,8 @@ class _ShownPage(msgspec.Struct):
 
 
 class _Event(msgspec.Struct):
+    type: str
+    cursor: str = ""
     revision: int = 0
     changes: list[msgspec.Raw] = []
 
@@ -40,10 +42,14 @@ _page, _event, _changed = msgspec.json.Decoder(_ShownPage), msgspec.json.Decoder
 
 class Sieve:
     """Takes out of events what a subscription does not want: changes of records below others than `parent` ("": of
-    none), and those that its snapshot shows already."""
+    none), and those that its snapshot shows already.
 
-    def __init__(self, parent: str) -> None:
+    An event that is older than the snapshot has no cursor: to continue behind it would repeat what the snapshot shows.
+    """
+
+    def __init__(self, parent: str, revision_of: Callable[[str], int]) -> None:
         self._parent = parent
+        self._revision_of = revision_of
         self._revisions: dict[RecordId, int] = {}
         self._until = 0
 
@@ -60,15 +66,19 @@ class Sieve:
     def passed(self, event: bytes) -> bytes:
         """The event without the changes that are not wanted; b"" where none is left of it."""
         known = _event.decode(b"{" + event)
-        if not known.changes:
-            return event
         left = [change for change in known.changes if self._passes(_changed.decode(change))]
-        if known.revision >= self._until:
-            self._revisions = {}
-        if len(left) == len(known.changes):
+        is_behind = bool(self._revisions)
+        if is_behind and (known.revision or self._revision_of(known.cursor)) >= self._until:
+            self._revisions, is_behind = {}, False
+            if known.changes and not left:
+                return ENCODER.position(known.cursor).removesuffix(END)
+        if known.changes and not left:
+            return b""
+        if len(left) < len(known.changes):
+            event = event.partition(b'"changes":[')[0] + b'"changes":[%b]}' % b",".join(map(bytes, left))
+        if not is_behind or known.type in ("resync", "end"):
             return event
-        head = event.partition(b'"changes":[')[0]
-        return head + b'"changes":[%b]}' % b",".join(map(bytes, left)) if left else b""
+        return b"" if known.type == "position" else event.replace(known.cursor.encode(), b"", 1)
 
     def _passes(self, change: _Changed) -> bool:
         if self._parent and change.parent != self._parent:
