@@ -75,7 +75,7 @@ class BlockingSocket:
 
 
 class BlockingChannel:
-    """A channel that is joined; see `hinterland.client.JoinedChannel`."""
+    """A channel that is joined; see `hinterland.client.JoinedChannel`. Use it with `with`, or call `leave`."""
 
     def __init__(self, thread: LoopThread, channel: JoinedChannel) -> None:
         self._thread = thread
@@ -110,6 +110,14 @@ class BlockingChannel:
 
     def __iter__(self) -> Iterator[ChannelEvent]:
         return self._thread.iterate(self._channel)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.leave()
 
 
 class BlockingWebSocketClient(Generic[M]):

@@ -75,13 +75,14 @@ def test_without_an_event_loop(tmp_path: Path) -> None:
         events = client.socket.subscribe("notes")
         assert [item["text"] for item in next(events).items] == ["one"]
         assert next(events).kind == "ready"
-        room = client.socket.join("room/1", state="here")
-        room.change_state("there")
-        assert room.send("typing", keep=False) == 0
-        assert room.send("said", "Hi") == 1
-        assert next(iter(room)).kind == "joined"
-        assert [(entry.member, entry.state) for entry in room.members] == [(room.member, "there")]
-        room.leave()
+        with client.socket.join("room/1", state="here") as room:
+            room.change_state("there")
+            assert room.send("typing", keep=False) == 0
+            assert room.send("said", "Hi") == 1
+            assert next(iter(room)).kind == "joined"
+            assert [(entry.member, entry.state) for entry in room.members] == [(room.member, "there")]
+        room.leave()  # which it has been already
+        assert client.socket.join("room/1").members[0].state is None
         known = [client.socket.is_connected]
         client.socket.disconnect()
         assert [*known, client.socket.is_connected] == [True, False]
