@@ -79,6 +79,11 @@ class Cursors:
             return cursor
         raise Refusal("invalid_cursor", "this server did not make the cursor; start again without a cursor")
 
+    def revision_of(self, text: str) -> int:
+        """The revision behind which a cursor continues; 0 of one that this server did not write."""
+        cursor = self.known(text)
+        return 0 if cursor is None else cursor.revision
+
     async def lost(self, snapshot: Snapshot, head: Head, cursor: Cursor) -> str:
         """Why the log can't be read on from `cursor`; "" where it can."""
         if cursor.database_id != self.database_id or cursor.revision > head.revision:

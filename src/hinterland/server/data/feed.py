@@ -62,7 +62,7 @@ class Feed:
         most_streams: tuple[int, int] = (100, 1_000),
     ) -> None:
         self._storage = storage
-        self._cursors = cursors
+        self.cursors = cursors
         self._clock = clock
         self._buffer = buffer
         self._keep_alive = keep_alive
@@ -95,11 +95,6 @@ class Feed:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-
-    def revision_of(self, cursor: str) -> int:
-        """The revision behind which a cursor continues; 0 of one that this server did not make."""
-        known = self._cursors.known(cursor)
-        return 0 if known is None else known.revision
 
     def end_streams(self) -> None:
         """End every stream, also those that are being opened; later ones are refused."""
@@ -147,7 +142,7 @@ class Feed:
                 views = [await self._views.answered(snapshot, view) for view in known]
                 outlet = self._outlets.of(views, encoder)
                 as_of = (await snapshot.head()).revision if outlet.asked else 0
-                position, opening = await opening_of(snapshot, self._cursors, outlet, cursor)
+                position, opening = await opening_of(snapshot, self.cursors, outlet, cursor)
             self._check_open()  # streams may have been ended meanwhile, without this one
         except BaseException:
             allowance.streams -= 1

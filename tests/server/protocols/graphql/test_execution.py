@@ -260,6 +260,22 @@ async def test_accounts(graphql: Ask, server: Server) -> None:
 # ------------------------------------------------------------ the schema
 
 
+async def test_sign_in_with_a_dead_token(server: Server, graphql: Ask) -> None:
+    """A token that is no longer valid is ignored by what signs in alone, since clients send theirs with everything."""
+    token, _ = await signed_up(graphql, "ada")
+    await graphql("mutation { logOut }", token=token)
+    log_in = 'logIn(email: "ada@example.org", password: "correct horse battery") { refresh_token }'
+    for accept in ("application/json", "application/json, text/event-stream"):
+        headers = {**bearer(token), "Accept": accept}
+        answer = await ask(server, "POST", "/graphql", {"query": f"mutation {{ {log_in} }}"}, headers)
+        held = answer.json["data"]["logIn"]["refresh_token"]
+        query = "mutation ($token: String!) { refresh(refresh_token: $token) { access_token } }"
+        body = {"query": query, "variables": {"token": held}}
+        assert (await ask(server, "POST", "/graphql", body, headers)).json["data"]["refresh"]["access_token"]
+    for other in ("{ posts { id } }", f"mutation {{ {log_in} logOut }}", "mutation { logOut }", "{", "mutation { no }"):
+        assert (await ask(server, "POST", "/graphql", {"query": other}, bearer(token))).status == 401
+
+
 async def test_introspection(graphql: Ask) -> None:
     """The schema is asked for with `__schema` and `__type`, beside other fields."""
     answer = await graphql(

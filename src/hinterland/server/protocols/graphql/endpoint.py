@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from hinterland.contract.errors import Refusal
+from hinterland.contract.identity import SIGNED_OUT
 from hinterland.kit import strict_json
 from hinterland.kit.asgi import AsgiReceive, AsgiScope, AsgiSend
 from hinterland.server.backend import Backend
@@ -16,6 +17,7 @@ from hinterland.server.callers import authenticate, caller_address
 from hinterland.server.http import LIMIT, NO_STORE, Headers, HttpAnswer, HttpRequest, accepts_html, send_answer
 from hinterland.server.idempotency import REPLAYED, checked_key, idempotency_key
 from hinterland.server.middleware.direct import CarryOut
+from hinterland.server.operations.call import Call
 from hinterland.server.protocols.graphql.graphiql import page_answer
 from hinterland.server.protocols.graphql.trusted import TrustedDocuments
 from hinterland.server.websocket import SOCKET, Handshake, serve_socket
@@ -128,8 +130,7 @@ class GraphQLEndpoint:
     async def _stream(self, request: HttpRequest, send: AsgiSend) -> None:
         """Answer with Server-sent events (GraphQL over SSE, distinct connections); what is no subscription in another
         form that the caller would rather have."""
-        await authenticate(self._backend, request, "optional")
-        asked = await self._asked(request)
+        asked = await self._asked_by_caller(request)
         service = self._graphql()
         media = next((name for name in map(_FORMS.get, _accepted(request.header(b"accept"))) if name), STREAM)
         if media != STREAM:
@@ -173,14 +174,27 @@ class GraphQLEndpoint:
     async def _answer(self, request: HttpRequest, media: str, asked: Parameters | None) -> HttpAnswer:
         if request.method not in ("GET", "HEAD", "POST"):
             raise Refusal("method_not_allowed", "GraphQL takes GET and POST", headers=(("Allow", "GET, HEAD, POST"),))
-        await authenticate(self._backend, request, "optional")
-        asked = await self._asked(request) if asked is None else asked
+        asked = await self._asked_by_caller(request, asked)
         return _answer_of(await self._outcome(request, asked), asked, media)
 
     async def _outcome(self, request: HttpRequest, asked: Parameters) -> GraphQLOutcome:
         address, is_get = caller_address(self._backend, request), request.method != "POST"
         outcome: GraphQLOutcome = await self._graphql().respond(request.caller, address, asked, is_get=is_get)
         return outcome
+
+    async def _asked_by_caller(self, request: HttpRequest, asked: Parameters | None = None) -> Parameters:
+        """The parameters of a request, whose caller is found first. A token that is not valid, or no longer, is ignored
+        where the document only signs in: clients send theirs with everything, and renew it when it has expired."""
+        try:
+            await authenticate(self._backend, request, "optional")
+        except Refusal as refusal:
+            if refusal.code != "unauthorized":
+                raise
+            asked = await self._asked(request) if asked is None else asked
+            call = Call(caller=SIGNED_OUT, input=None, address=caller_address(self._backend, request))
+            if not await self._graphql().only_signs_in(asked, call.asker):
+                raise
+        return await self._asked(request) if asked is None else asked
 
     async def _asked(self, request: HttpRequest) -> Parameters:
         asked = _from_query(request) if request.method != "POST" else await self._from_body(request)

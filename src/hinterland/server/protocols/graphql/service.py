@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
-from graphql import GraphQLError, GraphQLSchema, OperationDefinitionNode, OperationType
+from graphql import FieldNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, OperationType
 from msgspec.structs import replace
 
 from hinterland.contract.errors import Refusal
@@ -31,6 +31,7 @@ from hinterland.server.security.sessions import key_owner
 _LONG = 512  # characters of a document, whose validation may take long
 _MANY_VALUES = 1_000  # of variables, which take as long
 _WAITING = 16  # new documents and large variables of one asker
+_SIGN_IN = frozenset({"signUp", "logIn", "refresh", "__typename"})
 _DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
 _NO_INTROSPECTION = (
     "introspection is turned off; print the schema with `hinterland graphql schema`, or set graphql_introspection to "
@@ -148,6 +149,16 @@ class GraphQL:
         if document.introspection is not None and not asked.sees_schema:
             raise RequestError(GraphQLError(_NO_INTROSPECTION, document.introspection))
         return document, operation_of(document, asked.operation)
+
+    async def only_signs_in(self, asked: Parameters, asker: str) -> bool:
+        """Whether a request signs up, logs in or renews a session, and does nothing else."""
+        try:
+            _, operation = await self.read(asked, asker)
+        except RequestError:
+            return False
+        chosen = operation.selection_set.selections
+        names = {each.name.value if isinstance(each, FieldNode) else "" for each in chosen}
+        return operation.operation is OperationType.MUTATION and names <= _SIGN_IN
 
     async def follow(self, asked: Parameters, call: Call[None]) -> Followed:
         """Begin a subscription. Raises `RequestError` and what the feed refuses."""

@@ -207,7 +207,7 @@ class SocketSession:
         call = Call(caller=self.caller, input=wanted, address=self._address)
         subscription = await subscribe(self._backend, call, ENCODER)
         try:
-            sieve = Sieve(parent, self._backend.feed.revision_of)
+            sieve = Sieve(parent, self._backend.feed.cursors.revision_of)
             if asked.collection and asked.snapshot and not asked.cursor:
                 await self._snapshot(asked, sieve)
             following = Following(asked.id, self._socket.send, sieve, is_packed=self._is_packed)
