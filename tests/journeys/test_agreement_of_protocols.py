@@ -151,7 +151,7 @@ class Example:
     async def serve(self) -> None:
         """Have every follower read all that was written."""
         head = (await self.backend.storage.head()).revision
-        revision_of = self.backend.feed._cursors.read
+        revision_of = self.backend.feed.cursors.read
         reading = asyncio.gather(
             *[
                 follower.read_until(head, lambda cursor: revision_of(cursor).revision)
