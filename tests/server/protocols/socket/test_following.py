@@ -44,16 +44,16 @@ def test_events_older_than_the_snapshot() -> None:
         change = b'{"kind":"update","collection":"posts","id":"%b","revision":%d}' % (id.encode(), revision)
         return b'"type":"commit","cursor":"c%d","revision":%d,"changes":[%b]}' % (revision, revision, change)
 
-    def started(until: int) -> Sieve:
+    def started() -> Sieve:
         sieve = Sieve("", cursors.__getitem__)
-        sieve.drop_shown(b'{"items":[{"id":"p1","revision":4},{"id":"p2","revision":5}]}', until)
+        sieve.drop_shown(b'{"items":[{"id":"p1","revision":4},{"id":"p2","revision":5}]}', 9)
         return sieve
 
     def passed(sieve: Sieve, event: bytes) -> tuple[str, str, int]:
         left = msgspec.json.decode(b"{" + (sieve.passed(event) or b'"type":"nothing","cursor":""}'))
         return left["type"], left["cursor"], len(left.get("changes", ()))
 
-    sieve = started(5)
+    sieve = started()
     assert passed(sieve, ENCODER.ready("c2").removesuffix(END)) == ("ready", "", 0)
     assert passed(sieve, commit(3, "p3")) == ("commit", "", 1)
     assert passed(sieve, ENCODER.position("c3").removesuffix(END)) == ("nothing", "", 0)
@@ -62,9 +62,13 @@ def test_events_older_than_the_snapshot() -> None:
     assert passed(sieve, commit(5, "p2")) == ("position", "c5", 0)
     assert (was_open, sieve.is_open) == (False, True)
     for event, shown in ((ENCODER.ready("c5").removesuffix(END), "ready"), (commit(6, "p1"), "commit")):
-        sieve = started(5)
+        sieve = started()
         assert passed(sieve, event)[:2] == (shown, "c5" if shown == "ready" else "c6")
         assert sieve.is_open
+    unknown = Sieve("", cursors.__getitem__)
+    unknown.drop_shown(b'{"items":[{"id":"p1"}]}', 6)
+    assert passed(unknown, ENCODER.ready("c5").removesuffix(END)) == ("ready", "", 0)
+    assert passed(unknown, commit(6, "p3")) == ("commit", "c6", 1)
 
 
 async def test_resume(server: Server) -> None:

@@ -54,9 +54,10 @@ class Sieve:
         self._until = 0
 
     def drop_shown(self, page: bytes, revision: int) -> None:
-        """What comes up to `revision` may be older than what this page has of the same records."""
+        """What comes up to the newest record of this page may be older than what it has of the same records; up to
+        `revision`, where the page does not have the revisions of its records."""
         self._revisions = {item.id: item.revision for item in _page.decode(page).items}
-        self._until = revision
+        self._until = max(self._revisions.values(), default=0) if all(self._revisions.values()) else revision
 
     @property
     def is_open(self) -> bool:
