@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any, assert_type
 
 import msgspec
 
-from hinterland.client import BlockingClient, Client, Page, Repository, SignedIn, SignedOut, SigningIn
+from hinterland.client import (
+    BlockingClient,
+    Client,
+    GraphQLEvent,
+    Page,
+    QueuedMutation,
+    Repository,
+    SignedIn,
+    SignedOut,
+    SigningIn,
+)
 from hinterland.client.blocking import ClientArguments
 from hinterland.client.blocking_thread import BlockingIteration
 from hinterland.client.transports.scripted import Scripted
@@ -99,6 +109,19 @@ async def test_records_have_their_types() -> None:
         assert_type(await client.collection("posts", Post).list(), Page[Post])
         script.expect("GET", "/v1/records/posts/1").answer(json={"title": "t"})
         assert_type(await client.collection("posts").get(1), dict[str, Any])
+
+
+async def test_results_of_graphql_have_their_types() -> None:
+    """`client.graphql` gives what `into` names, or plain data: of a call, of the outbox, and of a subscription."""
+    client, document = Client(transport=Scripted()), "mutation { a }"
+    if TYPE_CHECKING:
+        assert_type(await client.graphql(document), dict[str, Any])
+        assert_type(await client.graphql(document, into=Post, offline="queue", key="k"), Post)
+        assert_type(await client.graphql.enqueue(document), QueuedMutation[dict[str, Any]])
+        assert_type(await client.graphql.enqueue(document, into=Post), QueuedMutation[Post])
+        assert_type(await client.graphql.queued("id", Post).result(), Post)
+        assert_type(client.graphql.subscribe(document, into=Post), AsyncGenerator[GraphQLEvent[Post], None])
+    await client.close()
 
 
 def test_records_have_their_types_without_await() -> None:
