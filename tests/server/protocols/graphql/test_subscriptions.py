@@ -169,6 +169,19 @@ async def test_older_subprotocol(server: Server) -> None:
     assert (await wrong.end())[0] == 4403
 
 
+async def test_the_older_subprotocol_is_kept_alive(server: Server, clock: ManualClock) -> None:
+    """Clients of the older protocol, which close a connection after 30 seconds without a `ka`, get one each 15."""
+    before = clock.waiting
+    socket = await opened(server, OLD)
+    for _ in range(3):
+        await until(lambda: clock.waiting > before)
+        await clock.advance(15)
+        assert await socket.next() == {"type": "ka"}
+    socket.send(type="connection_terminate")
+    assert (await socket.end())[0] == 1000
+    await until(lambda: clock.waiting == before)  # nothing is left of it
+
+
 @pytest.mark.parametrize(
     ("messages", "code"),
     [

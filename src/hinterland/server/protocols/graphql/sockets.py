@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Coroutine, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -32,6 +33,7 @@ from hinterland.server.websocket import SocketClosed, SocketMessage, WebSocket
 
 log = logging.getLogger("hinterland.graphql")
 INIT_SECONDS = 10.0
+KEEP_ALIVE_SECONDS = 15.0  # clients of the older protocol close a connection that brings no `ka` for 30
 MOST_OPERATIONS = 100  # of one connection at once
 MOST_ID = 256  # characters: each event of a subscription has its id
 _INVALID = f"Invalid message: send a JSON object with type, and a text as id, of up to {MOST_ID} characters"
@@ -80,6 +82,7 @@ class GraphQLSocket:
         self._running: dict[str, asyncio.Task[None]] = {}
         rate = backend.settings.socket_messages_per_second
         self._pacer = Pacer(backend.clock, rate, 2 * rate)
+        self._keeping: asyncio.Task[None] | None = None
         self._until = backend.clock.monotonic() + INIT_SECONDS
         self._is_open = False
         self._is_ended = False
@@ -96,7 +99,7 @@ class GraphQLSocket:
             pass
         finally:
             listeners.discard(self)
-            tasks = [*self._running.values()]
+            tasks = [*self._running.values(), *([self._keeping] if self._keeping is not None else [])]
             for task in tasks:
                 task.cancel()
             if tasks:
@@ -177,7 +180,14 @@ class GraphQLSocket:
         self._is_open = True
         await self._send_message("connection_ack")
         if self._is_old:
-            await self._send_message("ka")
+            self._keeping = asyncio.create_task(self._keep_alive())
+
+    async def _keep_alive(self) -> None:
+        """Say that the connection lives, now and as long as it does: the older protocol has no pings of the client."""
+        with suppress(SocketClosed):
+            while True:
+                await self._send_message("ka")
+                await self._backend.clock.sleep(KEEP_ALIVE_SECONDS)
 
     # ---------------------------------------------------------------- operations
 
