@@ -81,7 +81,7 @@ class WebSocket(Protocol):
 
     def send(self, message: SocketMessage) -> Awaitable[None] | None:
         """Send a message; what is returned is to be awaited before the next, where the reader is slow. What is sent
-        after the end is dropped."""
+        after the end is dropped; who waits then has `SocketClosed`."""
         ...
 
     async def close(self, code: int = 1000, reason: str = "") -> None:

@@ -48,7 +48,9 @@ class Delivery:
         """Deliver until the subscription ends."""
         self._subscription.sink = self._deliver
         while data := await self._subscription.next():
-            if (waiting := self._deliver(data)) is not None:
+            waiting = self._deliver(data)
+            del data  # it may be large, and the next may be long in coming
+            if waiting is not None:
                 await waiting
 
     def _deliver(self, data: bytes) -> Awaitable[None] | None:

@@ -184,6 +184,8 @@ class WebSocketConnection(TakenInTime, asyncio.Protocol):
 
     async def _drained(self) -> None:
         await self._writable.wait()
+        if self.transport.is_closing() and self._ended is not None:
+            raise self._ended  # who waits is not to prepare what nobody is sent
 
     # ---------------------------------------------------------------- asyncio's protocol
 

@@ -15,7 +15,7 @@ from hinterland.contract.identity import SIGNED_OUT, Principal
 from hinterland.server.channels.hub import ChannelHub
 from hinterland.server.channels.seats import Seat
 from hinterland.server.protocols.socket.events import message_of
-from hinterland.server.websocket import SocketMessage
+from hinterland.server.websocket import SocketClosed, SocketMessage
 
 ChannelRequest = messages.JoinChannel | messages.SendToChannel | messages.ChangeState | messages.LeaveChannel
 _MOST_WAITING_BYTES = 4 * 1024 * 1024
@@ -88,6 +88,8 @@ class Outgoing:
                 message = self._waiting.popleft()
                 self._bytes -= len(message.data)
                 waiting = self._send(message)
+        except SocketClosed:
+            self._is_closed = True
         finally:
             self._task = None
 
