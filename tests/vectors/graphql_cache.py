@@ -158,10 +158,14 @@ CASES: list[Case] = [
         "call": "steps",
         "steps": [
             _LISTED,
-            {"do": "evict", "type": "User"},
+            {"do": "evict", "name": "User:"},
             read(LIST),
-            {"do": "evict", "type": "Post", "id": "1"},
-            {"do": "evict", "type": "Post", "id": "9"},
+            {"do": "evict", "name": "Post:1"},
+            {"do": "evict", "name": "Post:9"},
+            _LISTED,
+            {"do": "evict", "name": "posts"},
+            {"do": "evict", "name": "post"},
+            read(LIST),
             {"do": "clear"},
             read(LIST),
         ],
@@ -308,7 +312,7 @@ def _answer(cache: RecordCache, case: Case, step: Case) -> Any:
         case "rollback":
             return sorted(cache.rollback(step["id"]))
         case "evict":
-            return sorted(cache.evict(step["type"], step.get("id")))
+            return sorted(cache.evict(step["name"]))
         case "clear":
             return sorted(cache.clear())
         case _:

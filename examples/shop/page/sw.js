@@ -1,7 +1,7 @@
 /* The service worker: keeps the page's own files, so that it opens without a network. Vite puts their list and its hash in. */
 
-const FILES = ["assets/backoff-sf5xojF1.js","assets/graphql-rFQJzapC.js","assets/index-84fn_WUX.css","assets/index-C4nFU8Q4.js","assets/later-BzKArnZZ.js","assets/link-BA1f1MqG.js","assets/socket-DbvRfmbc.js","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
-const CACHE = "shop-63873ce7ed112bb1";
+const FILES = ["assets/backoff-D51bHwA-.js","assets/graphql-BpquNpGQ.js","assets/index-84fn_WUX.css","assets/index-CufymaxZ.js","assets/later-Dmh53V-X.js","assets/link-BifMvScD.js","assets/socket-Cs6LulB6.js","config.js","icon-192.png","icon-512.png","icon.svg","index.html","manifest.webmanifest"];
+const CACHE = "shop-fac4ba0b844a54c2";
 const PATIENCE = 2_000; // milliseconds in which a network that is there answers
 
 // All of a build or nothing: a page never gets files of two builds.

@@ -84,9 +84,9 @@ class BlockingGraphQL:
         """The responses of a subscription."""
         return self._thread.iterate(self._graphql.subscribe(document, variables, into=into, **words))
 
-    def evict(self, typename: str, id: str | int | None = None) -> None:
-        """Forget cached records of a type, or one of them."""
-        self._thread.run(self._evicted(typename, id))
+    def evict(self, *names: str) -> None:
+        """Forget what the cache has, by the names of `GraphQLCache.evict`."""
+        self._thread.run(self._evicted(*names))
 
-    async def _evicted(self, typename: str, id: str | int | None) -> None:
-        self._graphql.cache.evict(typename, id)
+    async def _evicted(self, *names: str) -> None:
+        self._graphql.evict(*names)

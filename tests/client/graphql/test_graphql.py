@@ -178,7 +178,7 @@ async def test_watching_goes_on(wire: Wire) -> None:
         first, second = await next_of(states), await next_of(states)
         assert [(s.data["posts"][0]["title"], s.is_stale) for s in (first, second)] == [("One", True), ("Two", False)]
         await wire.client.collection("posts").update(id, {"title": "Three"})
-        wire.client.graphql.cache.evict("Post", id)
+        wire.client.graphql.evict(f"Post:{id}")
         assert (await next_of(states)).data["posts"][0]["title"] == "Three"
     wire.network.is_down = True
     async with aclosing(wire.client.graphql.watch(LIST, {"n": 10}, policy="cache-and-network")) as states:

@@ -87,7 +87,7 @@ def test_without_an_event_loop(tmp_path: Path) -> None:
         client.socket.disconnect()
         assert [*known, client.socket.is_connected] == [True, False]
         assert client.graphql("{ notes { text } }")["notes"][0]["text"] == "one"
-        client.graphql.evict("Note")
+        client.graphql.evict("Note:")
         assert next(client.graphql.watch("{ notes { text } }")).data["notes"][0]["text"] == "one"
         changes = client.graphql.subscribe("subscription { notes { id } }", cursor=events_cursor(client))
         client.collection("notes").update(note["id"], {"text": "two"})

@@ -1,14 +1,12 @@
 import { errorOf, failure, HinterlandError, NetworkError, type Problem, StatusError } from "../contract/errors.js";
 import { aborting } from "../kit/aborting.js";
-import { fullJitter, type Random } from "../kit/backoff.js";
+import { type Random, reconnectWait, STEADY } from "../kit/backoff.js";
 import { type Clock, sleep } from "../kit/clock.js";
 import { eventStreamParser, type Message } from "../kit/event_stream.js";
 import { objectIn } from "../kit/json.js";
 import type { Calls } from "./calls.js";
 
 const SILENCE = 30; // seconds; the server sends something at least every 15
-const WAIT_BASE = 0.25, WAIT_CAP = 4; // seconds between tries: back within 5 s of the network's return
-const STEADY = 5_000; // milliseconds; a stream that ends sooner counts as a try that failed
 
 /** One record's change as the caller sees it; "left": it exists, and the caller may no longer see it. */
 export interface Change<T = Record<string, any>> {
@@ -104,8 +102,8 @@ export async function* liveEvents(
           isOffline = true;
           yield made("offline", cursor, { reason: error.message });
         }
-        const wait = Math.max(fullJitter(failures++, WAIT_BASE, WAIT_CAP, random), error.retryAfter ?? 0);
-        await sleep(clock, wait * 1000, ended.signal).catch(() => {});
+        const wait = reconnectWait(failures++, random, error.retryAfter);
+        await sleep(clock, wait, ended.signal).catch(() => {});
       }
     }
   } finally {

@@ -46,7 +46,7 @@ export function verdict(
   if (attempt >= request.retries || !mayRepeat(request, failed.sent)) return undefined;
   const { retryBase, retryBaseBusy, retryCap } = options;
   const base = /429|503/.test(`${failed.status}`) ? retryBaseBusy : retryBase;
-  const wait = Math.max(fullJitter(attempt, base, retryCap, random), failed.asked ?? 0);
+  const wait = fullJitter(attempt, base, retryCap, random, failed.asked);
   return wait > retryCap || wait >= left ? undefined : wait;
 }
 

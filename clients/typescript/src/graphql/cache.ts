@@ -122,13 +122,11 @@ export function recordCache(most = MOST_RECORDS) {
     },
     /** Records were deleted: they are null, and in no list. */
     remove: (keys: string[]): Set<string> => keep(new Map(keys.map((key) => [key, null]))),
-    /** Forget the records of a type, or one of them. */
-    evict(type: string, id?: string | number): Set<string> {
-      const isNamed = (key: string) => (id === undefined ? key.startsWith(`${type}:`) : key === `${type}:${id}`);
-      return forget([...records.keys()].filter(isNamed));
-    },
-    /** Forget a field of queries, with all arguments. */
-    evictField(name: string): Set<string> {
+    /** Forget a record (`Post:42`), those of a type (`Post:`), or a field of queries with all arguments (`posts`). */
+    evict(name: string): Set<string> {
+      if (name.includes(":")) {
+        return forget([...records.keys()].filter((key) => key === name || (name.endsWith(":") && key.startsWith(name))));
+      }
       const root = records.get(ROOT) ?? {};
       const fields = Object.keys(root).filter((field) => field === name || field.startsWith(`${name}(`));
       for (const field of fields) {

@@ -210,8 +210,7 @@ export function graphql(client: Client, settings: GraphQLSettings = {}): GraphQL
   function evict(...names: readonly string[]) {
     epoch++;
     for (const name of names) {
-      const [type = "", ...id] = name.split(":");
-      publish(id.length ? cache.evict(type, id.join(":") || undefined) : cache.evictField(name));
+      publish(cache.evict(name));
     }
   }
 

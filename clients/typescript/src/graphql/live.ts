@@ -4,7 +4,7 @@ import { failure, HinterlandError } from "../contract/errors.js";
 import type { Client } from "../core/client.js";
 import { mayPass } from "../core/events.js";
 import type { Token } from "../core/tokens.js";
-import { fullJitter } from "../kit/backoff.js";
+import { reconnectWait, STEADY } from "../kit/backoff.js";
 import { sleep } from "../kit/clock.js";
 import { eventStreamParser } from "../kit/event_stream.js";
 import { isObject, objectIn } from "../kit/json.js";
@@ -13,9 +13,7 @@ import { type Link, makeLink, socketAddress, type SocketConstructor } from "../s
 
 import { errorsIn, type SentError, type SentResponse } from "./errors.js";
 
-const WAIT_BASE = 0.25, WAIT_CAP = 4; // seconds
 const SILENCE = 15, PATIENCE = 30; // seconds without a sign of life: until a ping, and until a stream is given up
-const STEADY = 5_000; // milliseconds; what ends sooner counts as a try that failed
 
 /** What is asked; `extensions` has the cursor from which to continue, or the document's SHA-256. */
 export interface Asked {
@@ -103,8 +101,8 @@ export function eventStreams({ internals: { calls, clock, random, closing } }: C
         if (!isOffline) running.offline(error);
         isOffline = true;
         if (clock.monotonic() >= steadyAt) failures = 0;
-        const wait = Math.max(fullJitter(failures++, WAIT_BASE, WAIT_CAP, random), error.retryAfter ?? 0);
-        await sleep(clock, wait * 1000, signal).catch(() => {});
+        const wait = reconnectWait(failures++, random, error.retryAfter);
+        await sleep(clock, wait, signal).catch(() => {});
       }
     }
   }
@@ -189,8 +187,8 @@ export function sharedSocket(client: Client, path: string, WebSocket: SocketCons
     if (!isPassing(error)) return finish(running, error, false);
     leave(running, false);
     const state = all.get(running)!;
-    const wait = Math.max(fullJitter(state.failures++, WAIT_BASE, WAIT_CAP, random), error.retryAfter ?? 0);
-    clock.after(wait * 1000, () => start(running));
+    const wait = reconnectWait(state.failures++, random, error.retryAfter);
+    clock.after(wait, () => start(running));
   }
 
   function failAll(error: () => HinterlandError) {

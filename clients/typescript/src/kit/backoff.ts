@@ -2,11 +2,18 @@
 export type Random = () => number;
 
 /**
- * The wait before the try after `attempt` (from 0): anywhere from 0 to `base` doubled with each, never over `cap`.
+ * The wait before the try after `attempt` (from 0): anywhere from 0 to `base` doubled with each, never over `cap`, but `least`.
  * The whole range is used, so that many clients that failed together spread out.
  */
-export const fullJitter = (attempt: number, base: number, cap: number, random: Random): number =>
-  Math.min(cap, base * 2 ** attempt) * random();
+export const fullJitter = (attempt: number, base: number, cap: number, random: Random, least = 0): number =>
+  Math.max(least, Math.min(cap, base * 2 ** attempt) * random());
+
+/** Milliseconds; a connection that ends sooner counts as a try that failed. */
+export const STEADY = 5_000;
+
+/** Milliseconds until the next try, at least what the server asks for: back within 5 s of the network's return. */
+export const reconnectWait = (failures: number, random: Random, retryAfter?: number): number =>
+  fullJitter(failures, 0.25, 4, random, retryAfter) * 1000;
 
 /**
  * A token bucket that keeps repetitions in proportion: a success pays in `ratio` of one, a repetition takes one.

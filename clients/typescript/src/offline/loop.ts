@@ -108,7 +108,7 @@ export function createLoop(store: Store, sync: SyncParts, client: Client): Loop 
         unknown.clear(); // a server that was away may be another when it is back
         report("offline", known);
         const pause = known !== error ? LONGEST_WAIT
-          : Math.max(fullJitter(failures++, BASE, CAP, random), known.retryAfter ?? 0);
+          : fullJitter(failures++, BASE, CAP, random, known.retryAfter);
         await wait(Math.min(pause, LONGEST_WAIT) * 1000, signal, () => isNudged);
       }
     }

@@ -2,14 +2,13 @@
 
 import { errorOf, failure, type HinterlandError, type Problem } from "../contract/errors.js";
 import { mayPass } from "../core/events.js";
-import { fullJitter, type Random } from "../kit/backoff.js";
+import { type Random, reconnectWait } from "../kit/backoff.js";
 import type { Clock } from "../kit/clock.js";
 import { listeners, type Listener } from "../kit/listeners.js";
-import { type Mailbox, mailbox } from "../kit/mailbox.js";
 import { queueFull } from "./errors.js";
 import type { ServerMessage } from "./messages.js";
+import { readers } from "./readers.js";
 
-const WAIT_BASE = 0.25, WAIT_CAP = 4; // seconds until a channel that can't be joined for a while is asked for again
 const MOST_WAITING = 1_000; // messages of a loop, and messages to be sent
 
 /** A user as a channel shows it. */
@@ -75,8 +74,8 @@ export interface JoinedChannel<D = any, S = any> {
   /** Call `listener` with each new state; the returned function ends that. */
   subscribe(listener: Listener<ChannelView<S>>): () => void;
   /**
-   * Messages of the others from now on, for each loop; kept ones come first, and after a cut those that were missed. What came before
-   * the first loop or listener waits for it.
+   * Messages of the others from now on, for each loop; kept ones come first, and after a cut those that were missed. What came
+   * before the first loop or listener waits for it.
    */
   readonly messages: AsyncIterable<ChannelMessage<D>>;
   /** Call `listener` with each message, as `messages` has them; the returned function ends that. */
@@ -114,13 +113,10 @@ export function socketChannels(clock: Clock, random: Random, post: (message: obj
 
   function made(name: string, options: ChannelOptions<any>): Active {
     const views = listeners<ChannelView>();
-    const received = listeners<ChannelMessage>();
-    const loops = new Set<Mailbox<ChannelMessage>>();
+    const received = readers<ChannelMessage>(MOST_WAITING, true);
     const sending = new Map<string, Sending>();
     const own = new Set<number>(); // the numbers of what was sent from here
     let view: ChannelView = { isJoined: false, member: "", members: [], error: undefined };
-    const unread: ChannelMessage[] = []; // what came before the first loop or listener
-    let isRead = false;
     let { state = null } = options;
     let last = 0; // the number of the last message of another
     let joining = "", failures = 0;
@@ -143,27 +139,7 @@ export function socketChannels(clock: Clock, random: Random, post: (message: obj
 
     function deliver({ event, data = null, user = null, member, at, seq = 0 }: Partial<ChannelMessage> & { event: string }) {
       last = Math.max(last, seq);
-      const message = { event, data, user, member: member!, at: at!, seq };
-      if (isRead) return hand(message);
-      unread.push(message);
-      if (unread.length > MOST_WAITING) unread.shift();
-    }
-
-    function hand(message: ChannelMessage) {
-      received.notify(message);
-      for (const loop of loops) {
-        if (loop.put(message) || !loops.delete(loop)) continue;
-        loop.end(failure("connection_lost", { message: `More than ${MOST_WAITING} messages were not read in time.` }));
-      }
-    }
-
-    /** A loop or a listener was added: what waits is handed out when those that are added together are there. */
-    function read() {
-      if (!isRead) queueMicrotask(() => {
-        if (isRead || !(loops.size || received.size())) return; // a component may have been unmounted at once
-        isRead = true;
-        unread.splice(0).forEach(hand);
-      });
+      received.put({ event, data, user, member: member!, at: at!, seq });
     }
 
     function pump() {
@@ -204,7 +180,7 @@ export function socketChannels(clock: Clock, random: Random, post: (message: obj
       all.delete(name);
       joining = "";
       for (const { reject } of sending.values()) reject(error ?? failure("closed"));
-      for (const loop of loops) loop.end(error);
+      received.end(error);
       sending.clear();
       move({ isJoined: false, members: [], error });
     }
@@ -213,8 +189,7 @@ export function socketChannels(clock: Clock, random: Random, post: (message: obj
       const error = errorOf(problem);
       if (!mayPass(error)) return over(error);
       cut();
-      const wait = Math.max(fullJitter(failures++, WAIT_BASE, WAIT_CAP, random), error.retryAfter ?? 0);
-      stopTimer = clock.after(wait * 1000, begin);
+      stopTimer = clock.after(reconnectWait(failures++, random, error.retryAfter), begin);
     }
 
     const active: Active = {
@@ -248,17 +223,12 @@ export function socketChannels(clock: Clock, random: Random, post: (message: obj
         subscribe: views.add,
         messages: {
           [Symbol.asyncIterator]() {
-            const loop = mailbox<ChannelMessage>(MOST_WAITING, undefined, () => loops.delete(loop));
-            loops.add(loop);
-            read();
+            const loop = received.loop();
             if (!all.has(name)) loop.end(view.error);
             return loop.values;
           },
         },
-        listen(listener) {
-          read();
-          return received.add(listener);
-        },
+        listen: received.listen,
         async send(event, data = null, { keep = true } = {}) {
           if (!all.has(name)) throw view.error ?? failure("closed", { advice: "Join the channel again." });
           if (!keep && !view.isJoined) return 0;

@@ -1,11 +1,9 @@
 /** One WebSocket after the other: a link that is opened again whenever it is cut. */
 
 import { failure } from "../contract/errors.js";
-import { fullJitter, type Random } from "../kit/backoff.js";
+import { type Random, reconnectWait, STEADY } from "../kit/backoff.js";
 import type { Clock } from "../kit/clock.js";
 
-const WAIT_BASE = 0.25, WAIT_CAP = 4; // seconds between tries: back within 5 s of the network's return
-const STEADY = 5_000; // milliseconds; a connection that ends sooner counts as a try that failed
 const PATIENCE = 10_000; // milliseconds for the handshake
 const EVENTS = ["online", "visibilitychange", "pagehide"];
 const CHECK = 5_000; // milliseconds for the answer to a ping, where the connection may have died meanwhile
@@ -162,7 +160,7 @@ export function makeLink(settings: LinkSettings): Link {
     // Listeners may close it, or open it again.
     if (state === "disconnected" || settings.lost(code, reason, wasOpen)) return move("disconnected");
     if (socket || (state as LinkState) === "disconnected") return;
-    stopTimer = clock.after(fullJitter(failures++, WAIT_BASE, WAIT_CAP, random) * 1000, begin);
+    stopTimer = clock.after(reconnectWait(failures++, random), begin);
     move("waiting");
   }
 

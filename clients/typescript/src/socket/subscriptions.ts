@@ -3,11 +3,9 @@
 import { errorOf, failure, HinterlandError, type Problem } from "../contract/errors.js";
 import { parameters, type Query } from "../contract/query.js";
 import { mayPass } from "../core/events.js";
-import { fullJitter, type Random } from "../kit/backoff.js";
+import { type Random, reconnectWait } from "../kit/backoff.js";
 import type { Clock } from "../kit/clock.js";
 import { eventOf, type ServerMessage, type SocketEvent } from "./messages.js";
-
-const WAIT_BASE = 0.25, WAIT_CAP = 4; // seconds until what was refused for a while is asked again
 
 /** What a subscription asks for; all may be left out. */
 export interface SubscribeOptions extends Pick<Query, "filter" | "sort" | "limit" | "search" | "fields" | "expand" | "total"> {
@@ -81,8 +79,7 @@ export function subscriptions(
 
     function again(error?: HinterlandError) {
       leave(false);
-      const wait = Math.max(fullJitter(failures++, WAIT_BASE, WAIT_CAP, random), error?.retryAfter ?? 0);
-      stopTimer = clock.after(wait * 1000, begin);
+      stopTimer = clock.after(reconnectWait(failures++, random, error?.retryAfter), begin);
     }
 
     function over(error?: unknown) {

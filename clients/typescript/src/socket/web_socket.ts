@@ -4,9 +4,9 @@ import { failure, type HinterlandError } from "../contract/errors.js";
 import type { Random } from "../kit/backoff.js";
 import { type Clock, systemClock } from "../kit/clock.js";
 import { listeners, type Listener } from "../kit/listeners.js";
-import { type Mailbox, mailbox } from "../kit/mailbox.js";
 import { closeError, queueFull } from "./errors.js";
 import { type Link, type LinkState, makeLink, socketAddress, type SocketConstructor } from "./link.js";
+import { readers } from "./readers.js";
 
 const MOST_WAITING = 1_000; // messages, in either direction
 const MOST_BUFFERED = 1 << 20; // bytes that the network has not taken; further messages wait here
@@ -84,16 +84,14 @@ export function webSocket<In = any, Out = In>(url: string, options: WebSocketOpt
     pingSeconds = 15, onInvalid = console.error, subprotocols, WebSocket,
   } = options;
   const states = listeners<LinkState>();
-  const received = listeners<In>();
-  const loops = new Set<Mailbox<In>>();
+  const received = readers<In>(maxQueued);
   const queue: (string | Uint8Array)[] = [];
   let connecting: { resolve(): void; reject(error: unknown): void }[] = [];
 
   function end(error?: HinterlandError) {
     queue.length = 0;
-    for (const loop of loops) loop.end(error);
+    received.end(error);
     for (const { reject } of connecting) reject(error ?? failure("closed"));
-    loops.clear();
     connecting = [];
   }
 
@@ -122,12 +120,7 @@ export function webSocket<In = any, Out = In>(url: string, options: WebSocketOpt
         const found = typeof data === "string" ? data.slice(0, 100) : `${data.length} bytes`;
         return onInvalid(failure("invalid_response", { path: "$", found, cause, detail: String(cause) }));
       }
-      received.notify(message);
-      for (const loop of [...loops]) {
-        if (loop.put(message)) continue;
-        loops.delete(loop);
-        loop.end(failure("connection_lost", { message: `More than ${maxQueued} messages were not read in time.` }));
-      }
+      received.put(message);
     },
     lost(code, reason, wasOpen) {
       const isOver = wasOpen && isFinal(code, reason);
@@ -155,13 +148,9 @@ export function webSocket<In = any, Out = In>(url: string, options: WebSocketOpt
       pump();
     },
     messages: {
-      [Symbol.asyncIterator]() {
-        const loop = mailbox<In>(maxQueued, undefined, () => loops.delete(loop));
-        loops.add(loop);
-        return loop.values;
-      },
+      [Symbol.asyncIterator]: () => received.loop().values,
     },
-    listen: received.add,
+    listen: received.listen,
     disconnect(code = 1000, reason) {
       link.close(code, reason);
       end();

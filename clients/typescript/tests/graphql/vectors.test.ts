@@ -15,7 +15,7 @@ const sorted = (keys: Iterable<string>) => [...keys].sort();
 
 function steps({ steps, most, possible }: Case): Case {
   const cache = recordCache(most ?? undefined);
-  const answers = steps.map(({ do: act, id, type, document, operation, variables, data }: Case) => {
+  const answers = steps.map(({ do: act, id, name, document, operation, variables, data }: Case) => {
     const shape = () => shapeOf(prepare(document, operation), variables, possible);
     switch (act) {
       case "write":
@@ -25,7 +25,7 @@ function steps({ steps, most, possible }: Case): Case {
       case "rollback":
         return sorted(cache.rollback(id));
       case "evict":
-        return sorted(cache.evict(type, id));
+        return sorted(cache.evict(name));
       case "clear":
         return sorted(cache.clear());
       default: {

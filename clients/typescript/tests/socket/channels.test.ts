@@ -112,7 +112,8 @@ test("after a cut it is joined again: what was missed comes once, and what was s
   await until(() => here.all.length === 1);
   const waiting: Promise<number>[] = [];
   const stop = first.subscribe(({ isJoined }) => {
-    if (!isJoined && !waiting.length) waiting.push(...["missed", "too"].map((text) => second.send("said", text)), first.send("said", "later"));
+    if (isJoined || waiting.length) return;
+    waiting.push(...["missed", "too"].map((text) => second.send("said", text)), first.send("said", "later"));
   });
   proxy.cut();
   await until(() => waiting.length);

@@ -15,13 +15,13 @@ OnChange = Callable[[frozenset[str]], None]
 
 
 class GraphQLCache:
-    """Records by type and id, which all results share. `evict` forgets those of a type, or one of them.
+    """Records by type and id, which all results share.
 
-    `possible` has the object types of interfaces and unions by name, for a schema that has some.
+    `possible_types` has the object types of interfaces and unions by name, for a schema that has some.
     """
 
     def __init__(self, kept: KeptResults | None) -> None:
-        self.possible: dict[str, list[str]] = {}
+        self.possible_types: dict[str, list[str]] = {}
         self._records = RecordCache()
         self._kept = kept
         self._worker = SerialWorker("hinterland-graphql")
@@ -32,9 +32,11 @@ class GraphQLCache:
         self._watchers: set[OnChange] = set()
         self._is_closed = False
 
-    def evict(self, typename: str, id: str | int | None = None) -> None:
-        """Forget the records of a type (`Post`), or one of them; queries that need them ask the server again."""
-        self._changed(self._records.evict(typename, id))
+    def evict(self, *names: str) -> None:
+        """Forget a record (`Post:42`), those of a type (`Post:`), or a field of queries with all arguments (`posts`),
+        so that queries ask the server for them again."""
+        for name in names:
+            self._changed(self._records.evict(name))
 
     def clear(self) -> None:
         """Forget everything."""

@@ -42,8 +42,8 @@ class RecordCache:
     """The records of results, the newest value of each field.
 
     An optimistic result is a layer over them, which `rollback` removes; the later layer wins. `evict` forgets records
-    of a type. Where there are more than `most` records, those that no query reaches go first, then the fields of the
-    root that were used least recently, with what only they reach.
+    or fields of queries. Where there are more than `most` records, those that no query reaches go first, then the
+    fields of the root that were used least recently, with what only they reach.
     """
 
     def __init__(self, most: int = MOST_RECORDS) -> None:
@@ -76,11 +76,12 @@ class RecordCache:
         """Take an expected result away: the server has answered, or refused."""
         return frozenset(self._layers.pop(id, {}))
 
-    def evict(self, typename: str, id: str | int | None = None) -> frozenset[str]:
-        """Forget the records of a type, or one of them."""
-        named = (
-            {f"{typename}:{id}"} if id is not None else {key for key in self.records if key.startswith(f"{typename}:")}
-        )
+    def evict(self, name: str) -> frozenset[str]:
+        """Forget a record (`Post:42`), those of a type (`Post:`), or a field of queries with all arguments
+        (`posts`)."""
+        if ":" not in name:
+            return self._evict_field(name)
+        named = {key for key in self.records if key.startswith(name)} if name.endswith(":") else {name}
         found = named & self.records.keys()
         for key in found:
             del self.records[key]
@@ -103,6 +104,14 @@ class RecordCache:
         self._used = dict.fromkeys(used)
 
     # ---------------------------------------------------------------- records
+
+    def _evict_field(self, name: str) -> frozenset[str]:
+        root = self.records.get(QUERY) or {}
+        fields = [field for field in root if field.partition("(")[0] == name]
+        for field in fields:
+            del root[field]
+            self._used.pop(field, None)
+        return frozenset({QUERY} if fields else ())
 
     def _seen(self) -> Mapping[str, CacheRecord | None]:
         seen: ChainMap[str, CacheRecord | None] = ChainMap(self.records)

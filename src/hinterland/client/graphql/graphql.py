@@ -235,6 +235,11 @@ class ClientGraphQL:
         """Whether the WebSocket of subscriptions is open now."""
         return self._subscriptions.is_connected
 
+    def evict(self, *names: str) -> None:
+        """Forget a record (`Post:42`), those of a type (`Post:`), or a field of queries with all arguments (`posts`),
+        so that queries ask the server for them again."""
+        self.cache.evict(*names)
+
     def follow(self, state: AuthState) -> None:
         """The session has another state."""
         if not isinstance(state, SigningIn):
@@ -261,7 +266,7 @@ class ClientGraphQL:
 
     async def _asked(self, document: str, variables: GraphQLVariables, operation: str) -> AskedDocument:
         await self.resume()
-        return AskedDocument(document, variables, operation, self.cache.possible)
+        return AskedDocument(document, variables, operation, self.cache.possible_types)
 
     async def _fetched(
         self,

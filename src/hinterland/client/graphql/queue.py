@@ -132,7 +132,7 @@ class MutationQueue:
                     await self._settle(id, user)
 
     def _lay(self, id: str, document: QueuedDocument) -> None:
-        shape = self._shown[id] = _shape_of(document, self._cache.possible)
+        shape = self._shown[id] = _shape_of(document, self._cache.possible_types)
         if document.optimistic is not None:
             self._cache.optimistic(id, shape, document.optimistic)
 
