@@ -29,10 +29,12 @@ async function staged(): Promise<Stage> {
   const scripted = scriptedClient({ options: { retries: 0 } });
   const { client, on, asked, clock, logIn } = scripted;
   on("GET /v1/schema", () => refusal("not_found"));
-  on("POST /v1/sync/pull", () => json({ changes: [], cursor: "c" }));
-  on("POST /v1/sync/push", ({ json: { mutations } }) => json({
-    results: mutations.map(({ seq }: any) => ({ seq, status: "applied", revision: 1 })), settled: mutations.at(-1)?.seq ?? 0,
-  }));
+  let last = 0;
+  on("POST /v1/sync/pull", () => json({ changes: [], cursor: "c", settled: last }));
+  on("POST /v1/sync/push", ({ json: { mutations } }) => {
+    last = mutations.at(-1)?.seq ?? last;
+    return json({ results: mutations.map(({ seq }: any) => ({ seq, status: "applied", revision: 1 })), settled: last });
+  });
   on("GET /v1/events", silent);
   await logIn();
   const local = await openLocal(client, { name: `posting-${stages++}`, collections: ["notes"] });
@@ -157,4 +159,26 @@ test("a part of the result that can't be read is an error of an applied one; an 
   expect(await partly.result({ partial: true }))
     .toMatchObject({ data: { createNote: { id: "1" } }, errors: [{ code: "forbidden" }] });
   await expect(refused.result()).rejects.toMatchObject({ code: "validation", path: ["createNote"], data: { createNote: null } });
+});
+
+test("a tab without a queue sends what is before a mutation, and rests; one that is made later sends the others", async () => {
+  const { on, queue, local, pass, posts, client, asked } = await staged();
+  on("POST /graphql", done);
+  const pushed = () => asked.filter(({ path }) => path === "/v1/sync/push").flatMap(({ json: { mutations } }) => mutations);
+  const notes = local.collection("notes");
+  await notes.create({ title: "before" });
+  await queue.enqueue(CREATE, { title: "first" });
+  await notes.create({ title: "behind" });
+  queue.close();
+  local.sync.start();
+  await pass(5_000);
+  expect(pushed().map(({ writes: [{ body }] }) => body.title)).toEqual(["before"]);
+  expect(posts()).toEqual([]);
+  const requests = asked.length;
+  await pass(20_000);
+  expect(asked.length - requests).toBeLessThan(5);
+  mutationQueue(graphql(client, { over: "sse" }), local);
+  await pass(5_000);
+  expect(posts()).toHaveLength(1);
+  expect(pushed().map(({ writes: [{ body }] }) => body.title)).toEqual(["before", "behind"]);
 });
