@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Generator, Hashable
 from typing import Any
 
+from hinterland.server.data.shared_messages import SharedMessage
 from hinterland.server.data.subscription import Subscription
 
 END = b"\n"  # of each event: JSON that was not made to be read by people has none
@@ -12,16 +13,14 @@ Deliver = Callable[[bytes], Awaitable[None] | None]
 """Sends whole events, each of which ends with `END`; what it returns is to be awaited before the next."""
 
 
-_last: tuple[bytes, dict[Hashable, Any]] = (b"", {})
-"""The event that was delivered last, and the message that readers of a kind were sent for it."""
-
-
 class Delivery:
     """Gives whole events to `deliver`: pieces of a large one are joined, several that wait come together.
 
     With `send`, an event for which `keep` was called is sent as the same message to all deliveries of its `kind` that
-    are `is_shared`, without asking each: thousands are served one after the other.
+    are `is_shared`, without asking `deliver` again.
     """
+
+    __slots__ = ("_begun", "_deliver_whole", "_shared", "_subscription")
 
     def __init__(
         self,
@@ -32,17 +31,23 @@ class Delivery:
     ) -> None:
         self._subscription = subscription
         self._deliver_whole = deliver
-        self._send = send
-        self._kind = kind
+        self._shared = None if send is None else SharedMessage.of(kind)
         self._begun = b""
-        self.is_shared = send is not None
+        subscription.shared, subscription.send_shared = self._shared, send
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether it is sent what is kept for its kind."""
+        return self._subscription.shared is not None
+
+    @is_shared.setter
+    def is_shared(self, value: bool) -> None:
+        self._subscription.shared = self._shared if value else None
 
     def keep(self, data: bytes, message: Any) -> None:
         """All deliveries of this kind send `message` for the event `data`."""
-        global _last
-        if _last[0] is not data:
-            _last = (data, {})
-        _last[1][self._kind] = message
+        if self._shared is not None:
+            self._shared.keep(data, message)
 
     async def run(self) -> None:
         """Deliver until the subscription ends."""
@@ -54,10 +59,6 @@ class Delivery:
                 await waiting
 
     def _deliver(self, data: bytes) -> Awaitable[None] | None:
-        last, messages = _last
-        if data is last and self.is_shared and (message := messages.get(self._kind)) is not None:
-            assert self._send is not None
-            return self._send(message)
         if self._begun or not data.endswith(END):
             data, self._begun = self._begun + data, b""
             if not data.endswith(END):

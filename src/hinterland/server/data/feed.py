@@ -72,7 +72,7 @@ class Feed:
         self._redecide = partial(redecided, storage, views)
         self._subscriptions: set[Subscription] = set()
         self.rights = RightsWatch(Rights(storage, views.catalogue, clock))
-        self._live: dict[Outlet, set[Subscription]] = {}
+        self._live: dict[Outlet, dict[Subscription, None]] = {}  # in about the order of their places in the memory
         self._live_views = LiveViews()
         self._position = (0, 0)
         self._begun = 0  # the revision of the commit that is being served, or was last
@@ -208,7 +208,7 @@ class Feed:
         outlet = subscription.outlet
         if outlet not in self._live:
             self._live_views.add(outlet)
-        self._live.setdefault(outlet, set()).add(subscription)
+        self._live.setdefault(outlet, {})[subscription] = None
 
     def leave(self, subscription: Subscription) -> None:
         """Serve it no longer."""
@@ -226,8 +226,8 @@ class Feed:
 
     def _leave_live(self, subscription: Subscription) -> None:
         outlet = subscription.outlet
-        subscribers = self._live.get(outlet, set())
-        subscribers.discard(subscription)
+        subscribers = self._live.get(outlet, {})
+        subscribers.pop(subscription, None)
         if not subscribers and self._live.pop(outlet, None) is not None:
             self._live_views.remove(outlet)
 
@@ -290,18 +290,17 @@ class Feed:
     def _judge(self, outlet: Outlet, commit: LogCommit, most: int) -> tuple[int, tuple[bytes, ...]]:
         """The steps that a commit takes an outlet, and its event. An outlet that takes more than `most` reads the log
         alone until nothing is missing."""
-        subscribers = [*self._live[outlet]]
-        meter, made = Meter(most), commit.made
+        live, meter, made = self._live[outlet], Meter(most), commit.made
         try:
             event = outlet.commit(commit, meter if outlet.is_costly else None)
         except OverBudget:
-            self._slow_down(subscribers, self._position)
+            self._slow_down([*live], self._position)
             return meter.spent, ()
         encoding = (commit.made - made) // STEP_CHARACTERS
         counted = encoding if made else 0  # the first is for everybody
-        for subscription in subscribers if meter.spent or counted else ():
-            subscription.allowance.spend(meter.spent / len(subscribers))
-            subscription.allowance.sending.spend(counted / len(subscribers))
+        for subscription in live if meter.spent or counted else ():
+            subscription.allowance.spend(meter.spent / len(live))
+            subscription.allowance.sending.spend(counted / len(live))
         return meter.spent + encoding, event
 
     async def _push(self, outlet: Outlet, event: tuple[bytes, ...], commit: LogCommit) -> None:
@@ -309,7 +308,7 @@ class Feed:
         alone until nothing is missing."""
         steps, revision = _sending_steps(event), commit.revision
         is_counted = steps > 0 or outlet.is_costly
-        live, each = self._live.get(outlet, set()), _PUSH_STEPS + steps
+        live, each = self._live.get(outlet, {}), _PUSH_STEPS + steps
         for subscription in [*live]:
             if subscription not in live:
                 continue  # it left during a turn

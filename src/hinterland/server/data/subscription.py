@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from hinterland.contract.errors import Refusal
 from hinterland.contract.identity import Principal
 from hinterland.server.data.allowance import WAITING_BYTES, Allowance
 from hinterland.server.data.outlets import LARGE_BYTES, Outlet
+from hinterland.server.data.shared_messages import SharedMessage
 
 log = logging.getLogger("hinterland.feed")
 _LONGEST_WAIT_BYTES = 8 * 1024 * 1024
@@ -35,13 +36,14 @@ class Subscription:
 
     `revision` and `check` are the commit's end up to which it was served; `as_of` is the revision at which its outlet
     was opened. One that takes its events too slowly is cut
-    (`is_slow`): it comes back with its cursor and reads the log at its own speed.
+    (`is_slow`): it comes back with its cursor and reads the log at its own speed. Where an event has a message that is
+    `shared`, `send_shared` sends that instead of what `sink` would make of it.
     """
 
     # Thousands are served one after the other: each is to be in few places of the memory.
     __slots__ = (
         "_buffer", "_pending", "_reported", "_rest", "_size", "_source", "_waiter", "allowance", "as_of", "caller",
-        "check", "ended", "is_live", "is_slow", "outlet", "revision", "sink",
+        "check", "ended", "is_live", "is_slow", "outlet", "revision", "send_shared", "shared", "sink",
     )  # fmt: skip
 
     def __init__(
@@ -69,6 +71,8 @@ class Subscription:
         self._waiter: asyncio.Future[None] | None = None
         self._rest: Awaitable[None] | None = None
         self.sink: Sink | None = None
+        self.shared: SharedMessage | None = None
+        self.send_shared: Callable[[Any], Awaitable[None] | None] | None = None
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
@@ -139,11 +143,13 @@ class Subscription:
         """Serve the event that ends at `revision`, unless it was served before."""
         if revision > self.revision:
             self.revision = revision
-            sink = self.sink
-            if sink is not None and self._waiter is not None:  # as `send` does, but for a call
-                self._serve(sink, pieces)
-            else:
+            shared, sink = self.shared, self.sink
+            if sink is None or self._waiter is None:
                 self.send(pieces)
+            elif shared is not None and shared.event is pieces[0] and self.send_shared is not None:
+                self._serve(self.send_shared, shared.messages)
+            else:
+                self._serve(sink, pieces)
 
     def send(self, pieces: Sequence[bytes]) -> None:
         """Add the pieces of an event to what waits; cuts a subscriber for whom too much waits already.
@@ -175,7 +181,7 @@ class Subscription:
         self._size += size
         self.allowance.waiting += size
 
-    def _serve(self, sink: Sink, pieces: Sequence[bytes]) -> None:
+    def _serve(self, sink: Callable[[Any], Awaitable[None] | None], pieces: Sequence[Any]) -> None:
         place = 0
         try:
             for piece in pieces:

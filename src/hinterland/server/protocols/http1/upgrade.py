@@ -113,6 +113,8 @@ class WebSocketConnection(TakenInTime, asyncio.Protocol):
     What the peer sends is read only as fast as it is received, and no faster than the peer reads its pongs.
     """
 
+    __slots__ = ("_is_held", "_is_open", "_window_bits", "transport")
+    """What is looked at for each message of thousands lies together; the rest is in the object's dictionary."""
     close_seconds = CLOSE_SECONDS
     linger_seconds = LINGER_SECONDS
 
