@@ -4,7 +4,7 @@ operations of its own.
 A path's `{name}` is one segment; below `/v1/records/` it may name a collection that is nested in others. An alias is a
 further path with its own view, the form of the response. Views: `list` is `{items, next, total?}`, `array` a bare
 array (or `{data, page, limit, total}` when paged), `record` the record, `deleted` a message, `empty` no body, `stream`
-events, `socket` a WebSocket, and `plain` the output as JSON.
+events, `socket` a WebSocket, `graphql` a response of GraphQL, and `plain` the output as JSON.
 """
 
 from __future__ import annotations

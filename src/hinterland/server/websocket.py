@@ -96,7 +96,8 @@ class Handshake(Protocol):
 
     async def accept(self, subprotocol: str = "", *, most_bytes: int, silence: float) -> WebSocket:
         """Make it a WebSocket that speaks `subprotocol`, which takes messages of up to `most_bytes` (before they were
-        compressed) and ends where nothing is heard for twice `silence` seconds, pings in between.
+        compressed) and is pinged each `silence` seconds: it ends where two pings are not answered until the next is
+        due.
 
         Raises `invalid_request` for a handshake that is not valid, and `upgrade_required` for another version.
         """
