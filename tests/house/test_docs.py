@@ -27,6 +27,7 @@ RUN = {
     "docs/flutter.md": ("journeys/test_flutter_page.py", 1),  # commands that serve, and start the app
     "docs/first-offline-app.md": ("journeys/test_first_offline_app.py", 0),
     "docs/functions.md": ("journeys/test_pages.py", 1),  # the command that serves
+    "docs/graphql.md": ("journeys/test_graphql_pages.py", 1),  # a subscription, until Ctrl+C
     "docs/graphql-offline.md": ("journeys/test_graphql_pages.py", 0),
     "docs/hooks.md": ("server/test_hooks.py", 0),
     "docs/http.md": ("journeys/test_blocks.py", 0),

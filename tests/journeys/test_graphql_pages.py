@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from hinterland.client import Client
-from tests.support.pages import blocks, run_python
+from tests.support.pages import blocks, run_python, run_shell
+from tests.support.required import require_program
 from tests.support.server import ServerProcess
 
 LONGEST = 60.0  # seconds
@@ -60,3 +61,12 @@ async def test_the_page_on_mutations_without_a_network(client: Client, capsys: p
     assert "{'title': ['is required']} ('createNote',)\n" in printed
     assert "refused validation {'title': ''}\n" in printed
     assert printed.endswith("applied\n")
+
+
+async def test_the_commands_of_the_page_on_graphql(client: Client, tmp_path: Path) -> None:
+    """The commands of docs/graphql.md sign up, write a note and read it, as the one who signed up."""
+    require_program("curl", "install curl")
+    shown = [block for block in blocks("docs/graphql.md", "sh") if block.is_run]
+    [printed] = await asyncio.to_thread(run_shell, shown, tmp_path, client.url)
+    assert '"createNote":{' in printed
+    assert printed.endswith('{"data":{"me":{"name":"Gil"},"notes":[{"title":"By curl"}]}}')

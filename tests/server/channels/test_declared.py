@@ -53,7 +53,7 @@ def test_which_one_covers_a_name() -> None:
     assert [found.of(name).rules.declared.path for name in names] == ["room/lobby", "room/{id}", "{x}/lobby", "{a}/{b}"]
     with pytest.raises(Refusal, match="declared are: room/lobby"):
         found.of("x")
-    with pytest.raises(Refusal, match="declared are: none"):
+    with pytest.raises(Refusal, match="the app declares none: add Channel"):
         book().of("x")
 
 

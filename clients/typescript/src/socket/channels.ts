@@ -25,8 +25,8 @@ export interface ChannelMember<S = any> {
   member: string;
   /** Its user; null: signed out. */
   user: ChannelUser | null;
-  /** What it shows of itself. */
-  state: S;
+  /** What it shows of itself; null: nothing. */
+  state: S | null;
 }
 
 /** A message of another member. */

@@ -102,8 +102,9 @@ class ChannelBook:
                 values = rules.declared.values_of(name)
                 if values is not None:
                     return NamedChannel(name, values, rules)
-        known = ", ".join(channel.path for channel in self._declared) or "none"
-        raise Refusal("not_found", f"there is no channel {name[:64]!r}; declared are: {known}")
+        known = ", ".join(channel.path for channel in self._declared)
+        hint = f"declared are: {known}" if known else "the app declares none: add Channel(…) to its channels"
+        raise Refusal("not_found", f"there is no channel {name[:64]!r}; {hint}")
 
     def _check(self) -> None:
         forms = [channel.form for channel in self._declared]

@@ -302,12 +302,12 @@ async def test_long_ids(server: Server) -> None:
 
 async def test_handshake_without_a_subprotocol(server: Server) -> None:
     """A WebSocket that speaks neither subprotocol is refused with what to send."""
-    for name, offered in (("", "none"), ("json", "json")):
+    for name, wrong in (("", "the handshake offers no subprotocol"), ("json", "the subprotocol is 'json'")):
         socket = Socket(server, "/graphql", subprotocol=name)
         await socket.task
         assert socket.answer is not None
         assert socket.answer.status == 400
-        assert socket.answer.json["message"] == f"the subprotocol is '{offered}'; offer {NEW} or {OLD}"
+        assert socket.answer.json["message"] == f"{wrong}; offer {NEW} or {OLD}"
 
 
 @pytest.mark.parametrize(

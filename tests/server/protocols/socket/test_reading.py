@@ -16,7 +16,7 @@ KINDS = "ping, auth, call, subscribe, unsubscribe, join, send, state or leave"
     ("message", "reason"),
     [
         ("hello", 'message: invalid JSON at byte 0: invalid character; send an object such as {"type": "ping"}'),
-        ("[]", 'message: it is no object; send one such as {"type": "ping"}'),
+        ("[]", 'message: it is not a JSON object; send one such as {"type": "ping"}'),
         (
             {"event": "phx_join", "topic": "realtime:room", "payload": {}, "ref": "1"},
             f"type: is required; send {KINDS}",

@@ -113,8 +113,9 @@ class GraphQLEndpoint:
 
         chosen = next((name for name in handshake.subprotocols if name in SUBPROTOCOLS), "")
         if not chosen:
-            offered = ", ".join(handshake.subprotocols)[:64] or "none"
-            raise Refusal("invalid_request", f"the subprotocol is {offered!a}; offer {' or '.join(SUBPROTOCOLS)}")
+            offered = ", ".join(handshake.subprotocols)[:64]
+            wrong = f"the subprotocol is {offered!a}" if offered else "the handshake offers no subprotocol"
+            raise Refusal("invalid_request", f"{wrong}; offer {' or '.join(SUBPROTOCOLS)}")
         settings = self._backend.settings
         if LIMIT in request.scope:
             request.scope[LIMIT].lift()

@@ -61,7 +61,7 @@ async def decoded(data: str | bytes) -> dict[str, Any]:
     except strict_json.StrictJsonError as error:
         raise Refusal("invalid_body", f"message: {error}; send an object such as {_EXAMPLE}") from None
     if not isinstance(value, dict):
-        raise Refusal("invalid_body", f"message: it is no object; send one such as {_EXAMPLE}")
+        raise Refusal("invalid_body", f"message: it is not a JSON object; send one such as {_EXAMPLE}")
     return value
 
 
