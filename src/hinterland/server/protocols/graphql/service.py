@@ -85,7 +85,8 @@ class GraphQL:
             document, operation = await self.read(asked, call.asker)
             if operation.operation is OperationType.SUBSCRIPTION:
                 error = formatted(
-                    GraphQLError("a subscription needs a stream; send Accept: text/event-stream, or use a WebSocket"), "invalid_query"
+                    GraphQLError("a subscription needs a stream; send Accept: text/event-stream, or use a WebSocket"),
+                    "invalid_query",
                 )
                 return GraphQLOutcome(400, _encode({"errors": [error]}), is_subscription=True)
             if is_get and operation.operation is not OperationType.QUERY:
