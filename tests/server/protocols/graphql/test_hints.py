@@ -76,3 +76,10 @@ async def test_a_schema_that_is_not_shown(tmp_path: Path) -> None:
             await message_of(made, "{ posts_by_pk(id: 1) { id } }")
             == "Cannot query field 'posts_by_pk' on type 'Query'."
         )
+
+
+async def test_an_array_of_requests(server: Server) -> None:
+    """An array of requests, as links that collect them send it, is refused with what to send."""
+    answer = await ask(server, "POST", "/graphql", [{"query": "{ posts { id } }"}])
+    assert answer.status == 400
+    assert "send several requests one by one" in answer.json["errors"][0]["message"]
