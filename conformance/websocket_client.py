@@ -6,21 +6,21 @@ import asyncio
 import sys
 
 from hinterland.client.errors import HinterlandError
-from hinterland.client.exchange import Line, Request, SocketOffer
+from hinterland.client.exchange import OpenWebSocket, Request, WebSocketOffer
 from hinterland.client.transports.network import Network
 
 AGENT = "hinterland"
-_OFFER = SocketOffer(max_bytes=64 * 1024 * 1024, ping_seconds=60.0)
+_OFFER = WebSocketOffer(max_bytes=64 * 1024 * 1024, ping_seconds=60.0)
 
 
-async def opened(network: Network, url: str) -> Line:
+async def opened(network: Network, url: str) -> OpenWebSocket:
     """An open WebSocket."""
-    response = await network(Request(method="GET", url=url, offer=_OFFER))
-    assert response.line is not None, response
-    return response.line
+    response = await network(Request(method="GET", url=url, websocket=_OFFER))
+    assert response.websocket is not None, response
+    return response.websocket
 
 
-async def echo(line: Line) -> None:
+async def echo(line: OpenWebSocket) -> None:
     """Send back every message, until it ends."""
     try:
         while True:

@@ -300,7 +300,7 @@ class Client:
         return Calls(send, self.url, self.clock, self.options, self._table)
 
     async def _noticed(self, request: Request, send: Send) -> Response:
-        if request.offer is not None or origin_of(request.url) != self._origin:
+        if request.websocket is not None or origin_of(request.url) != self._origin:
             return await send(request)
         try:
             response = await send(request)

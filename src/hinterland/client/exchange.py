@@ -48,7 +48,7 @@ class Journal:
         self.phases.append(Phase(name, seconds))
 
 
-class SocketOffer(msgspec.Struct, frozen=True, kw_only=True):
+class WebSocketOffer(msgspec.Struct, frozen=True, kw_only=True):
     """How a request wishes to become a WebSocket: by one of these `subprotocols`, with messages of at most `max_bytes`,
     and with a ping each `ping_seconds`, which must be answered within as many."""
 
@@ -57,7 +57,7 @@ class SocketOffer(msgspec.Struct, frozen=True, kw_only=True):
     ping_seconds: float = 15.0
 
 
-class Line(Protocol):
+class OpenWebSocket(Protocol):
     """An open WebSocket."""
 
     @property
@@ -87,7 +87,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     clock by which the response must be there, over all attempts (infinity: there is none). `connect` and `read` are the
     timeouts of one attempt in seconds. `retries` may follow the first attempt; `is_repeatable`: the server carries it
     out once, however often it is sent, though its method does not say so. `has_auth`: the session's access token goes
-    with it. `is_stream`: the response's body is read piece by piece. `offer`: it wishes to become a WebSocket.
+    with it. `is_stream`: the response's body is read piece by piece. `websocket`: it wishes to become a WebSocket.
     """
 
     method: str
@@ -103,7 +103,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     is_repeatable: bool = False
     has_auth: bool = True
     is_stream: bool = False
-    offer: SocketOffer | None = None
+    websocket: WebSocketOffer | None = None
     journal: Journal = msgspec.field(default_factory=Journal)
 
     def __repr__(self) -> str:
@@ -133,14 +133,14 @@ class Response(msgspec.Struct, kw_only=True):
 
     `attempts` counts the requests that it took and `waited` the seconds between them; `is_in_doubt`: one of them
     may have been carried out all the same. A stream must be ended with `close`, which may be called at any time and
-    more than once. `line` is the WebSocket that the connection has become.
+    more than once. `websocket` is what the connection has become.
     """
 
     status: int
     headers: dict[str, str] = {}
     content: bytes = b""
     stream: AsyncIterator[bytes] | None = None
-    line: Line | None = None
+    websocket: OpenWebSocket | None = None
     close: Callable[[], Awaitable[None]] = _nothing
     attempts: int = 1
     waited: float = 0.0

@@ -14,7 +14,7 @@ from hinterland.client.errors import (
     ServerError,
     StatusError,
 )
-from hinterland.client.exchange import Line
+from hinterland.client.exchange import OpenWebSocket
 from hinterland.kit.backoff import Random, full_jitter
 from hinterland.kit.clock import Clock
 
@@ -38,8 +38,8 @@ class Reconnector:
 
     def __init__(
         self,
-        dial: Callable[[], Awaitable[Line]],
-        serve: Callable[[Line], Awaitable[None]],
+        dial: Callable[[], Awaitable[OpenWebSocket]],
+        serve: Callable[[OpenWebSocket], Awaitable[None]],
         away: Callable[[HinterlandError], None],
         clock: Clock,
         pause: Callable[[float], Awaitable[None]],
@@ -60,9 +60,9 @@ class Reconnector:
         while True:
             began: float | None = None
             try:
-                line = await self._dial()
+                websocket = await self._dial()
                 began = self._clock.monotonic()
-                await self._served(line)
+                await self._served(websocket)
                 return
             except HinterlandError as error:
                 if not self._can_pass(error):
@@ -74,8 +74,8 @@ class Reconnector:
                 failures += 1
                 await self._pause(wait)
 
-    async def _served(self, line: Line) -> None:
+    async def _served(self, websocket: OpenWebSocket) -> None:
         try:
-            await self._serve(line)
+            await self._serve(websocket)
         finally:
-            await asyncio.shield(line.close())
+            await asyncio.shield(websocket.close())

@@ -24,7 +24,7 @@ from hinterland.client.errors import (
     StatusError,
     TlsError,
 )
-from hinterland.client.exchange import Line, Request, SocketOffer, Transport, stack
+from hinterland.client.exchange import OpenWebSocket, Request, WebSocketOffer, Transport, stack
 from hinterland.client.layers.redirect import check_address, redirect
 from hinterland.client.layers.retry import STATUSES
 from hinterland.client.options import Options
@@ -64,7 +64,7 @@ class WebSocketDialer:
         check_address(self.url, allow_http=allow_http)
         self._headers = headers or {}
         self._options = options
-        self._offer = SocketOffer(subprotocols=tuple(subprotocols), max_bytes=max_bytes, ping_seconds=ping_seconds)
+        self._offer = WebSocketOffer(subprotocols=tuple(subprotocols), max_bytes=max_bytes, ping_seconds=ping_seconds)
         self._transport = transport or Network(options, verify=verify, clock=clock)
         self._is_own = transport is None
         self._ask = stack([redirect(allow_http=allow_http)], self._transport)
@@ -74,7 +74,7 @@ class WebSocketDialer:
         if self._is_own:
             await self._transport.close()
 
-    async def dial(self) -> Line:
+    async def dial(self) -> OpenWebSocket:
         """A WebSocket. Raises what the handshake is answered with."""
         given = self._headers if isinstance(self._headers, Mapping) else await self._headers()
         headers = {**self._options.headers, **{name.lower(): value for name, value in given.items()}}
@@ -84,14 +84,14 @@ class WebSocketDialer:
             headers=headers,
             connect=self._options.connect,
             has_auth=False,
-            offer=self._offer,
+            websocket=self._offer,
         )
         response = await self._ask(request)
-        if response.line is None:
+        if response.websocket is None:
             if response.is_error:
                 raise error_in(response)
             raise InvalidResponse("The server does not speak WebSocket there.", detail=f"status {response.status}")
-        return response.line
+        return response.websocket
 
 
 class WebSocketSettings(TypedDict, total=False):
@@ -167,7 +167,7 @@ class WebSocketClient(Generic[M]):
         )
         self.url = self._dialer.url
         self._keeper = Reconnector(self._dialer.dial, self._serve, self._on_away, clock, clock.sleep, random, can_pass)
-        self._line: Line | None = None
+        self._websocket: OpenWebSocket | None = None
         self._task: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
         self._unsent: deque[str | bytes] = deque()
@@ -178,12 +178,12 @@ class WebSocketClient(Generic[M]):
     @property
     def is_connected(self) -> bool:
         """Whether there is a connection now."""
-        return self._line is not None
+        return self._websocket is not None
 
     @property
     def subprotocol(self) -> str:
         """The subprotocol that the server chose; "": none, or there is no connection."""
-        return "" if self._line is None else self._line.subprotocol
+        return "" if self._websocket is None else self._websocket.subprotocol
 
     async def connect(self) -> None:
         """Connect, and return when there is a connection. Raises what can't pass, such as Unauthorized; waits else."""
@@ -199,8 +199,8 @@ class WebSocketClient(Generic[M]):
         """Close the connection. What reads `messages` comes to their end; `connect` begins anew."""
         task, self._task = self._task, None
         if task is not None:
-            if self._line is not None:
-                await self._line.close()
+            if self._websocket is not None:
+                await self._websocket.close()
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             self._end(ClientClosed())
@@ -215,9 +215,9 @@ class WebSocketClient(Generic[M]):
         """
         data = message if isinstance(message, str | bytes) else self._encoded(message)
         async with self._turn:
-            if self._line is not None and not self._unsent:
+            if self._websocket is not None and not self._unsent:
                 try:
-                    await self._line.send(data)
+                    await self._websocket.send(data)
                     return
                 except ConnectionClosed as error:
                     if error.sent != "no":
@@ -267,27 +267,27 @@ class WebSocketClient(Generic[M]):
         except HinterlandError as error:
             self._end(error)
 
-    async def _serve(self, line: Line) -> None:
-        self._set(line)
-        sending = asyncio.create_task(self._send_waiting(line))  # while it is read: the server may answer each
+    async def _serve(self, websocket: OpenWebSocket) -> None:
+        self._set(websocket)
+        sending = asyncio.create_task(self._send_waiting(websocket))  # while it is read: the server may answer each
         try:
             while True:
-                await self._received.put(await line.receive())
+                await self._received.put(await websocket.receive())
         finally:
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
 
-    async def _send_waiting(self, line: Line) -> None:
+    async def _send_waiting(self, websocket: OpenWebSocket) -> None:
         while self._unsent:  # in the order in which they were sent, and what is sent now behind them
             async with self._turn:
-                await line.send(self._unsent[0])
+                await websocket.send(self._unsent[0])
                 self._unsent.popleft()
 
     def _on_away(self, error: HinterlandError) -> None:
         self._set(None)
 
-    def _set(self, line: Line | None) -> None:
-        self._line = line
+    def _set(self, websocket: OpenWebSocket | None) -> None:
+        self._websocket = websocket
         self._changed.set()
         self._changed = asyncio.Event()
 

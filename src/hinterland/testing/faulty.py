@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from random import Random
 
 from hinterland.client.errors import ConnectError, ConnectionLost
-from hinterland.client.exchange import Line, Request, Response, Transport
+from hinterland.client.exchange import OpenWebSocket, Request, Response, Transport
 from hinterland.kit.clock import Clock, SystemClock
 
 _GONE = 1012  # the close code of a WebSocket that a fault ends
@@ -41,7 +41,7 @@ class FaultyNetwork:
         self.met: Counter[str] = Counter()
         self._is_down = False
         self._coming: set[asyncio.Future[bytes | None]] = set()
-        self._lines: set[Line] = set()
+        self._websockets: set[OpenWebSocket] = set()
         self._closing: set[asyncio.Future[None]] = set()
         self._transport = transport
         self._random = Random(seed)
@@ -63,9 +63,9 @@ class FaultyNetwork:
         self._is_down = is_down
         for piece in self._coming if is_down else ():
             piece.cancel()
-        lines, self._lines = (self._lines, set()) if is_down else (set(), self._lines)
-        for line in lines:
-            self._closing.add(asyncio.ensure_future(line.close(_GONE)))
+        websockets, self._websockets = (self._websockets, set()) if is_down else (set(), self._websockets)
+        for websocket in websockets:
+            self._closing.add(asyncio.ensure_future(websocket.close(_GONE)))
 
     async def __call__(self, request: Request) -> Response:
         """Send the request, unless a fault comes between."""
@@ -87,8 +87,8 @@ class FaultyNetwork:
         if fault in ("reset", "lost"):
             await response.close()
             raise ConnectionLost(detail=f"a fault: {fault}")
-        if response.line is not None:
-            self._lines.add(response.line)
+        if response.websocket is not None:
+            self._websockets.add(response.websocket)
         return self._with_cuts(response)
 
     def heal(self) -> None:

@@ -39,9 +39,9 @@ class Counted:
 
     async def __call__(self, request: Request) -> Response:
         """Send the request."""
-        self.sockets += request.offer is not None
+        self.sockets += request.websocket is not None
         self.streams += request.is_stream
-        if request.offer is not None and self.status:
+        if request.websocket is not None and self.status:
             return Response(status=self.status)
         return await self._transport(request)
 

@@ -140,11 +140,11 @@ async def test_a_renewed_token_keeps_the_connection(client: Client) -> None:
     await sign_up(client, "ada")
     async with aclosing(client.socket.subscribe("diary")) as events:
         assert [(await next_of(events)).kind, (await next_of(events)).kind] == ["snapshot", "ready"]
-        before = client.socket._line
+        before = client.socket._websocket
         await client.auth.refresh()
         await client.socket.collection("diary").create({"text": "mine"})
         assert (await next_of(events)).kind == "commit"
-        assert client.socket._line is before
+        assert client.socket._websocket is before
 
 
 async def test_a_subscription_begins_with_a_page(client: Client) -> None:
@@ -260,7 +260,7 @@ async def test_a_call_that_is_cut(backend: TestBackend) -> None:
 
         async def __call__(self, request: Any) -> Response:
             response = await super().__call__(request)
-            line = response.line
+            line = response.websocket
             if line is not None:
                 sending = line.send
 

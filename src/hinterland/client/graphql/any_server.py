@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
 from hinterland.client.errors import ClientClosed, ConnectionLost, HinterlandError, StatusError
-from hinterland.client.exchange import Line, Transport
+from hinterland.client.exchange import OpenWebSocket, Transport
 from hinterland.client.graphql.asking import AskedDocument, GraphQLEvent, GraphQLVariables
 from hinterland.client.graphql.following import Follower
 from hinterland.client.graphql.transport_ws import SUBPROTOCOL, SharedSocket
@@ -126,7 +126,7 @@ class GraphQLSocketClient:
         await self._socket.close()
         await self._dialer.close()
 
-    async def _dial(self) -> Line:
+    async def _dial(self) -> OpenWebSocket:
         return await self._dialer.dial()
 
     async def _params(self) -> Mapping[str, Any] | None:

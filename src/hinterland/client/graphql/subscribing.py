@@ -19,7 +19,7 @@ from hinterland.client.errors import (
     StatusError,
     Unauthorized,
 )
-from hinterland.client.exchange import Line, SocketOffer
+from hinterland.client.exchange import OpenWebSocket, WebSocketOffer
 from hinterland.client.graphql.asking import AskedDocument, GraphQLEvent
 from hinterland.client.graphql.cache import GraphQLCache
 from hinterland.client.graphql.following import Follower
@@ -148,17 +148,17 @@ class GraphQLSubscriptions:
             async for payload in self._events(body):
                 yield payload
 
-    async def _dial(self) -> Line:
+    async def _dial(self) -> OpenWebSocket:
         self._socket_user = self._user()
         request = self._calls.foreign("GET", self._calls.table[OPERATION].path)
-        offer = SocketOffer(subprotocols=(SUBPROTOCOL,))
-        response = await self._calls.perform(request.replaced(operation=OPERATION, offer=offer, retries=0))
-        if response.line is None:
+        offer = WebSocketOffer(subprotocols=(SUBPROTOCOL,))
+        response = await self._calls.perform(request.replaced(operation=OPERATION, websocket=offer, retries=0))
+        if response.websocket is None:
             raise InvalidResponse("The server does not speak WebSocket there.", detail=f"status {response.status}")
         if self._socket_user != self._user():
-            await response.line.close()
+            await response.websocket.close()
             raise ConnectionLost(detail="somebody else signed in meanwhile", sent="no")
-        return response.line
+        return response.websocket
 
     async def _params(self) -> Mapping[str, Any] | None:
         return None  # the handshake has the token, and is asked again with a new one where that has expired

@@ -17,7 +17,7 @@ import msgspec
 
 from hinterland.client.documents import decoded
 from hinterland.client.errors import ConnectionClosed, ConnectionLost, HinterlandError, InvalidResponse
-from hinterland.client.exchange import Line
+from hinterland.client.exchange import OpenWebSocket
 from hinterland.client.payloads import OPERATION, GraphQLPayload
 from hinterland.kit.clock import Clock
 from hinterland.kit.time_limit import within
@@ -55,37 +55,37 @@ class RunningOperation:
 class SharedSocket:
     """One connection for many operations. `dial` opens it, `params` makes the payload of `connection_init`."""
 
-    def __init__(self, dial: Callable[[], Awaitable[Line]], params: ConnectionParams, clock: Clock) -> None:
+    def __init__(self, dial: Callable[[], Awaitable[OpenWebSocket]], params: ConnectionParams, clock: Clock) -> None:
         self._dial = dial
         self._params = params
         self._clock = clock
         self._ids = itertools.count(1)
         self._running: dict[str, RunningOperation] = {}
-        self._line: Line | None = None
-        self._opening: asyncio.Task[Line] | None = None
+        self._websocket: OpenWebSocket | None = None
+        self._opening: asyncio.Task[OpenWebSocket] | None = None
         self._reading: asyncio.Task[None] | None = None
         self._idling: asyncio.Task[None] | None = None
 
     @property
     def is_connected(self) -> bool:
         """Whether there is a connection now."""
-        return self._line is not None
+        return self._websocket is not None
 
     async def stream(self, payload: Mapping[str, Any]) -> AsyncGenerator[GraphQLPayload, None]:
         """The responses to a request, to its end. Raises the error of a connection that ends before."""
         id, operation = str(next(self._ids)), RunningOperation()
-        line = await self._connected(id, operation)
+        websocket = await self._connected(id, operation)
         try:
-            await line.send(_message("subscribe", id, payload))
+            await websocket.send(_message("subscribe", id, payload))
             while (item := await operation.unread.get()) is not None:
                 if isinstance(item, HinterlandError):
                     raise copy(item)
                 yield item
         finally:
             self._running.pop(id, None)
-            if not operation.is_over and self._line is line:
+            if not operation.is_over and self._websocket is websocket:
                 with suppress(ConnectionClosed):
-                    await line.send(_message("complete", id))
+                    await websocket.send(_message("complete", id))
             self._rest()
 
     async def close(self) -> None:
@@ -99,14 +99,14 @@ class SharedSocket:
 
     # ---------------------------------------------------------------- the connection
 
-    async def _connected(self, id: str, operation: RunningOperation) -> Line:
+    async def _connected(self, id: str, operation: RunningOperation) -> OpenWebSocket:
         """The connection, opened where there is none: for all who ask meanwhile at once."""
         if self._idling is not None:
             self._idling.cancel()
             self._idling = None
         self._running[id] = operation
         try:
-            if self._line is None:
+            if self._websocket is None:
                 if self._opening is None or self._opening.done():
                     self._opening = asyncio.create_task(self._open())
                     self._opening.add_done_callback(lambda task: task.cancelled() or task.exception())
@@ -119,42 +119,42 @@ class SharedSocket:
         except HinterlandError as error:
             self._running.pop(id, None)
             raise copy(error) from None
-        return self._line
+        return self._websocket
 
-    async def _open(self) -> Line:
-        line = await self._dial()
+    async def _open(self) -> OpenWebSocket:
+        websocket = await self._dial()
         try:
-            if line.subprotocol != SUBPROTOCOL:
+            if websocket.subprotocol != SUBPROTOCOL:
                 raise InvalidResponse(f"The server does not speak {SUBPROTOCOL}.", operation=OPERATION)
             params = await self._params()
-            await line.send(_message("connection_init", payload=params))
-            await within(self._clock, ACKNOWLEDGED_WITHIN, lambda: self._acknowledged(line))
+            await websocket.send(_message("connection_init", payload=params))
+            await within(self._clock, ACKNOWLEDGED_WITHIN, lambda: self._acknowledged(websocket))
         except TimeoutError:
-            await line.close()
+            await websocket.close()
             raise ConnectionLost(detail="the server did not acknowledge the connection", sent="no") from None
         except BaseException:
-            await line.close()
+            await websocket.close()
             raise
-        self._line = line
-        self._reading = asyncio.create_task(self._read(line))
-        return line
+        self._websocket = websocket
+        self._reading = asyncio.create_task(self._read(websocket))
+        return websocket
 
-    async def _acknowledged(self, line: Line) -> None:
-        while (message := _read_message(await line.receive())).type != "connection_ack":
-            await self._answer(line, message)
+    async def _acknowledged(self, websocket: OpenWebSocket) -> None:
+        while (message := _read_message(await websocket.receive())).type != "connection_ack":
+            await self._answer(websocket, message)
 
-    async def _read(self, line: Line) -> None:
+    async def _read(self, websocket: OpenWebSocket) -> None:
         try:
             while True:
-                message = _read_message(await line.receive())
+                message = _read_message(await websocket.receive())
                 operation = self._running.get(message.id)
                 if operation is None:
-                    await self._answer(line, message)
+                    await self._answer(websocket, message)
                 elif message.type == "next":
                     operation.put(decoded(bytes(message.payload), GraphQLPayload, operation=OPERATION))
                     if operation.unread.qsize() >= MOST_UNREAD:
                         operation.put(ConnectionLost(detail="too much was unread", operation=OPERATION))
-                        await line.send(_message("complete", message.id))
+                        await websocket.send(_message("complete", message.id))
                 elif message.type == "error":
                     errors = decoded(bytes(message.payload), list[dict[str, Any]], operation=OPERATION)
                     operation.put(GraphQLPayload(errors=errors))
@@ -162,32 +162,32 @@ class SharedSocket:
                 elif message.type == "complete":
                     operation.put(None)
         except HinterlandError as error:
-            self._lost(line, error)
-            await line.close()
+            self._lost(websocket, error)
+            await websocket.close()
 
-    async def _answer(self, line: Line, message: SocketMessageOfServer) -> None:
+    async def _answer(self, websocket: OpenWebSocket, message: SocketMessageOfServer) -> None:
         """Answer a ping; other messages are of operations that have ended here."""
         if message.type == "ping":
-            await line.send(_message("pong", payload=message.payload or None))
+            await websocket.send(_message("pong", payload=message.payload or None))
 
-    def _lost(self, line: Line, error: HinterlandError) -> None:
-        if self._line is line:
-            self._line = None
+    def _lost(self, websocket: OpenWebSocket, error: HinterlandError) -> None:
+        if self._websocket is websocket:
+            self._websocket = None
             for operation in self._running.values():
                 operation.put(error)
 
     async def _let_go(self, error: HinterlandError) -> None:
-        line, reading = self._line, self._reading
-        if line is not None:
-            self._lost(line, error)
-            await line.close()
+        websocket, reading = self._websocket, self._reading
+        if websocket is not None:
+            self._lost(websocket, error)
+            await websocket.close()
         if reading is not None and reading is not asyncio.current_task():
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
 
     def _rest(self) -> None:
         """Close the connection where nothing runs over it for a while."""
-        if not self._running and self._line is not None and self._idling is None:
+        if not self._running and self._websocket is not None and self._idling is None:
             self._idling = asyncio.create_task(self._close_idle())
 
     async def _close_idle(self) -> None:

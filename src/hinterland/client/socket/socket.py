@@ -24,7 +24,7 @@ from hinterland.client.errors import (
     Unauthorized,
 )
 from hinterland.client.events import Event
-from hinterland.client.exchange import Line, Request, Response, Send, SocketOffer
+from hinterland.client.exchange import OpenWebSocket, Request, Response, Send, WebSocketOffer
 from hinterland.client.functions import Functions
 from hinterland.client.layers.bearer import check_user
 from hinterland.client.places import checked_collection
@@ -68,7 +68,7 @@ class ClientSocket:
         self._connectivity = connectivity
         self._keeper = Reconnector(self._dial, self._serve, self._on_away, clock, self._pause, random, _can_pass)
         self._task: asyncio.Task[None] | None = None
-        self._line: Line | None = None
+        self._websocket: OpenWebSocket | None = None
         self._user: str | int = ""
         self._ids = itertools.count(1)
         self._waiting = 0
@@ -84,12 +84,12 @@ class ClientSocket:
     @property
     def is_connected(self) -> bool:
         """Whether there is a connection now."""
-        return self._line is not None
+        return self._websocket is not None
 
     async def connect(self) -> None:
         """Return when there is a connection. Raises what can't pass; waits else."""
         self._start()
-        while self._line is None:
+        while self._websocket is None:
             if self._ended is not None:
                 raise copy(self._ended)
             await self._changed.wait()
@@ -100,8 +100,8 @@ class ClientSocket:
         task, self._task = self._task, None
         if task is None:
             return
-        if self._line is not None:
-            await self._line.close()
+        if self._websocket is not None:
+            await self._websocket.close()
         task.cancel()
         await asyncio.gather(task, *self._work, return_exceptions=True)
         self._end(ClientClosed(operation="socket"))
@@ -159,21 +159,21 @@ class ClientSocket:
         sent, journal.sent = journal.sent, "no" if journal.attempts == 1 else journal.sent
         try:
             await self.connect()
-            line = self._line
-            if line is None:
+            websocket = self._websocket
+            if websocket is None:
                 raise ConnectionLost(sent="no")
             check_user(request, self._user)
             journal.sent = sent
-            return await self._answer(line, id, message)
+            return await self._answer(websocket, id, message)
         finally:
             self._waiting -= 1
 
-    async def _answer(self, line: Line, id: str, message: str) -> Response:
+    async def _answer(self, websocket: OpenWebSocket, id: str, message: str) -> Response:
         answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         self._pending[id] = answer
         answer.add_done_callback(lambda done: done.cancelled() or done.exception())  # which nobody may wait for
         try:
-            await line.send(message)
+            await websocket.send(message)
             return await answer
         finally:
             del self._pending[id]
@@ -214,16 +214,16 @@ class ClientSocket:
         self._followed[key] = followed
         try:
             self._start()
-            if self._line is not None:
+            if self._websocket is not None:
                 await self._begin(followed)
             while True:
                 yield await followed.next()
-                if not followed.id and followed.is_idle and self._line is not None:
+                if not followed.id and followed.is_idle and self._websocket is not None:
                     await self._begin(followed)  # it had been left since too much was unread
         finally:
             del self._followed[key]
-            if followed.id and self._line is not None:
-                self._later(self._tell(self._line, followed.leave()))
+            if followed.id and self._websocket is not None:
+                self._later(self._tell(self._websocket, followed.leave()))
 
     async def join(self, channel: str, *, state: Any = None, history: int | None = None) -> JoinedChannel:
         """Join a channel, whose members see `state` of this one; `history` limits the messages that come first.
@@ -233,27 +233,27 @@ class ClientSocket:
         """
         self._start()
         user = _user_of(self._tokens.state)
-        is_connected = self._line is not None
+        is_connected = self._websocket is not None
         return JoinedChannel(await self._channels.join(channel, state, history, user, is_connected=is_connected))
 
     async def _tell_now(self, message: str) -> None:
-        if self._line is not None:
-            await self._tell(self._line, message)
+        if self._websocket is not None:
+            await self._tell(self._websocket, message)
 
     async def _begin(self, followed: FollowedList) -> None:
-        if self._line is not None:
-            await self._tell(self._line, followed.begin(f"s{next(self._ids)}"))
+        if self._websocket is not None:
+            await self._tell(self._websocket, followed.begin(f"s{next(self._ids)}"))
 
     async def _begin_again(self, followed: FollowedList) -> None:
         await self._clock.sleep(_SUBSCRIBE_PAUSE)
         if not followed.id and followed in self._followed.values():
             await self._begin(followed)
 
-    async def _tell(self, line: Line, message: str) -> None:
+    async def _tell(self, websocket: OpenWebSocket, message: str) -> None:
         try:
-            await line.send(message)
+            await websocket.send(message)
         except ConnectionClosed:
-            return  # what reads the line learns it too
+            return  # what reads the websocket learns it too
 
     # ---------------------------------------------------------------- the connection
 
@@ -273,25 +273,27 @@ class ClientSocket:
     async def _pause(self, seconds: float) -> None:
         await self._connectivity.pause(seconds, "socket")
 
-    async def _dial(self) -> Line:
+    async def _dial(self) -> OpenWebSocket:
         self._user = _user_of(self._tokens.state)
-        request = self._http.request("socket").replaced(offer=SocketOffer(subprotocols=(SUBPROTOCOL,)), retries=0)
+        request = self._http.request("socket").replaced(
+            websocket=WebSocketOffer(subprotocols=(SUBPROTOCOL,)), retries=0
+        )
         response = await self._http.perform(request)
-        if response.line is None:
+        if response.websocket is None:
             raise InvalidSetting("The client's transport has no WebSockets.", advice="Use the transport Network.")
-        return response.line
+        return response.websocket
 
-    async def _serve(self, line: Line) -> None:
-        arrival_of(await line.receive())  # hello
+    async def _serve(self, websocket: OpenWebSocket) -> None:
+        arrival_of(await websocket.receive())  # hello
         if self._user != _user_of(self._tokens.state):
             raise ConnectionLost(detail="somebody else signed in meanwhile", sent="no")
         self._connectivity.reached("socket")
-        self._set(line)
+        self._set(websocket)
         for followed in [*self._followed.values()]:
-            await self._tell(line, followed.begin(f"s{next(self._ids)}"))
+            await self._tell(websocket, followed.begin(f"s{next(self._ids)}"))
         await self._channels.join_again()
         while True:
-            self._take(await line.receive())
+            self._take(await websocket.receive())
 
     def _take(self, message: str | bytes) -> None:
         arrival = arrival_of(message)
@@ -305,13 +307,13 @@ class ClientSocket:
             if work is not None:
                 self._later(work)
             return
-        line = self._line
+        websocket = self._websocket
         if followed.take(arrival):
-            if followed.id and line is not None:
-                self._later(self._tell(line, followed.leave()))
+            if followed.id and websocket is not None:
+                self._later(self._tell(websocket, followed.leave()))
             self._later(self._begin_again(followed))
-        elif followed.is_full and line is not None:
-            self._later(self._tell(line, followed.leave()))
+        elif followed.is_full and websocket is not None:
+            self._later(self._tell(websocket, followed.leave()))
 
     def _on_away(self, error: HinterlandError) -> None:
         if isinstance(error, NetworkError):
@@ -331,8 +333,8 @@ class ClientSocket:
             followed.fail(error)
         self._channels.end(error)
 
-    def _set(self, line: Line | None) -> None:
-        self._line = line
+    def _set(self, websocket: OpenWebSocket | None) -> None:
+        self._websocket = websocket
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -350,12 +352,12 @@ class ClientSocket:
             if followed.user not in ("", user):
                 followed.fail(error)
         self._channels.end(error, lambda former: former not in ("", user))
-        line = self._line
-        if line is not None and user != self._user:
+        websocket = self._websocket
+        if websocket is not None and user != self._user:
             self._set(None)
-            self._later(line.close())  # another one comes, with the rights of who is signed in now
-        elif line is not None and isinstance(state, SignedIn):
-            self._later(self._tell(line, _encode(Authentication(token=state.access_token)).decode()))
+            self._later(websocket.close())  # another one comes, with the rights of who is signed in now
+        elif websocket is not None and isinstance(state, SignedIn):
+            self._later(self._tell(websocket, _encode(Authentication(token=state.access_token)).decode()))
 
 
 def _user_of(state: AuthState) -> str | int:

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from hinterland.client.errors import ConnectionLost
 from hinterland.client.exchange import Request, Response
-from hinterland.client.transports.inprocess_line import dial_app
+from hinterland.client.transports.inprocess_websocket import dial_app
 from hinterland.kit.asgi import AsgiApp, AsgiMessage
 
 _END = None
@@ -31,8 +31,8 @@ class InProcess:
         if not self._is_running:
             self._life = self._life or _Lifespan(self._app)
             await self._life.started()
-        if request.offer is not None:
-            return await dial_app(self._app, {**_scope(request), "type": "websocket"}, request.offer)
+        if request.websocket is not None:
+            return await dial_app(self._app, {**_scope(request), "type": "websocket"}, request.websocket)
         call = _AppCall(self._app, request)
         self._calls.add(call)
         try:

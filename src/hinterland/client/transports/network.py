@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hinterland.client import errors
 from hinterland.client.errors import HinterlandError
-from hinterland.client.exchange import Journal, Request, Response, SocketOffer
+from hinterland.client.exchange import Journal, Request, Response, WebSocketOffer
 from hinterland.client.options import Options
 from hinterland.client.transports.causes import PLAIN, connect_error, is_plain, reason_of
 from hinterland.client.transports.environment import check_proxies, no_tls, proxy_failure, tls_context
@@ -63,8 +63,8 @@ class Network:
     async def __call__(self, request: Request) -> Response:
         """Send the request once, following no redirect."""
         scheme = request.url.partition(":")[0].lower()
-        if request.offer is not None:
-            return await _dial()(request, request.offer, None if scheme == "http" else self._context(scheme))
+        if request.websocket is not None:
+            return await _dial()(request, request.websocket, None if scheme == "http" else self._context(scheme))
         client = self._clients.get(scheme) or self._open(scheme)
         dialed = _Dialed()
         with translated(dialed):
@@ -118,10 +118,10 @@ class Network:
         return request.connect, request.read, self._options.write, self._options.pool
 
 
-def _dial() -> Callable[[Request, SocketOffer, ssl.SSLContext | bool | None], Awaitable[Response]]:
+def _dial() -> Callable[[Request, WebSocketOffer, ssl.SSLContext | bool | None], Awaitable[Response]]:
     """What opens WebSockets, which is loaded with the first."""
     try:
-        from hinterland.client.transports.lines import dial
+        from hinterland.client.transports.network_websocket import dial
     except ModuleNotFoundError as error:
         raise errors.InvalidSetting(
             f"A WebSocket needs the package {error.name}, which is missing.",

@@ -6,33 +6,33 @@ import asyncio
 from typing import Any
 
 from hinterland.client.errors import ConnectionClosed, ConnectionLost
-from hinterland.client.exchange import Response, SocketOffer
+from hinterland.client.exchange import Response, WebSocketOffer
 from hinterland.kit.asgi import AsgiApp, AsgiMessage
 
 _RESPONSE = "websocket.http.response"
 _GONE = 1006
 
 
-async def dial_app(app: AsgiApp, scope: dict[str, Any], offer: SocketOffer) -> Response:
+async def dial_app(app: AsgiApp, scope: dict[str, Any], offer: WebSocketOffer) -> Response:
     """The app's response to a request that wishes to become a WebSocket."""
     names = [*offer.subprotocols]
-    line = InProcessLine(app, {**scope, "subprotocols": names, "extensions": {_RESPONSE: {}}})
-    message = await line.sent.get()
+    websocket = InProcessWebSocket(app, {**scope, "subprotocols": names, "extensions": {_RESPONSE: {}}})
+    message = await websocket.sent.get()
     match message["type"]:
         case "websocket.accept":
-            line.subprotocol = message.get("subprotocol") or ""
-            return Response(status=101, line=line, close=line.close)
+            websocket.subprotocol = message.get("subprotocol") or ""
+            return Response(status=101, websocket=websocket, close=websocket.close)
         case "websocket.http.response.start":
             headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in message["headers"]}
-            body = await line.sent.get()
-            await line.close()
+            body = await websocket.sent.get()
+            await websocket.close()
             return Response(status=message["status"], headers=headers, content=body.get("body", b""))
         case _:
-            await line.close()
+            await websocket.close()
             raise ConnectionLost(detail="the app ended before it took the WebSocket", sent="no")
 
 
-class InProcessLine:
+class InProcessWebSocket:
     """An open WebSocket; what the app sends waits in a short queue."""
 
     def __init__(self, app: AsgiApp, scope: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from hinterland.client import errors
-from hinterland.client.exchange import Line, Request, Response, SocketOffer
+from hinterland.client.exchange import OpenWebSocket, Request, Response, WebSocketOffer
 from hinterland.client.transports.network import Network
 from tests.support.ports import free_port
 
@@ -62,15 +62,17 @@ async def asked(url: str, **offer: object) -> Response:
     """The response to a handshake."""
     network = Network()
     try:
-        request = Request(method="GET", url=url, headers={"accept": "x", "x-own": "1"}, offer=SocketOffer(**offer))  # type: ignore[arg-type]
+        request = Request(
+            method="GET", url=url, headers={"accept": "x", "x-own": "1"}, websocket=WebSocketOffer(**offer)
+        )  # type: ignore[arg-type]
         return await network(request)
     finally:
         await network.close()
 
 
-async def line_to(url: str, **offer: object) -> Line:
+async def line_to(url: str, **offer: object) -> OpenWebSocket:
     """An open WebSocket."""
-    line = (await asked(url, **offer)).line
+    line = (await asked(url, **offer)).websocket
     assert line is not None
     return line
 

@@ -24,7 +24,7 @@ from websockets.protocol import OPEN
 from websockets.typing import Subprotocol
 
 from hinterland.client import errors
-from hinterland.client.exchange import Request, Response, SocketOffer
+from hinterland.client.exchange import Request, Response, WebSocketOffer
 from hinterland.client.transports.causes import PLAIN, connect_error, is_plain, reason_of
 from hinterland.client.transports.environment import check_proxies, proxy_failure
 
@@ -35,8 +35,8 @@ _MOST_WAITING = 16  # messages that wait for the app; further ones stay with the
 _HOP_HEADERS = frozenset({"accept", "content-type", "content-length", "host"})
 
 
-async def dial(request: Request, offer: SocketOffer, context: ssl.SSLContext | bool | None) -> Response:
-    """The response to a request that wishes to become a WebSocket: with its `line`, or the server's refusal.
+async def dial(request: Request, offer: WebSocketOffer, context: ssl.SSLContext | bool | None) -> Response:
+    """The response to a request that wishes to become a WebSocket: with its `websocket`, or the server's refusal.
 
     `context` is that of TLS (True: the system's); None: there is none. Proxies are those of the environment.
     """
@@ -53,8 +53,8 @@ async def dial(request: Request, offer: SocketOffer, context: ssl.SSLContext | b
         if own is None:
             raise
         raise own from error
-    line = NetworkLine(connection, offer.ping_seconds)
-    return Response(status=101, line=line, close=line.close)
+    websocket = NetworkWebSocket(connection, offer.ping_seconds)
+    return Response(status=101, websocket=websocket, close=websocket.close)
 
 
 class LineReader(ClientProtocol):
@@ -84,7 +84,7 @@ class Dialing(connect):
         return exc
 
 
-class NetworkLine:
+class NetworkWebSocket:
     """An open WebSocket."""
 
     def __init__(self, connection: ClientConnection, ping_seconds: float) -> None:
@@ -138,7 +138,7 @@ class NetworkLine:
 
 
 async def _connected(
-    request: Request, offer: SocketOffer, context: ssl.SSLContext | bool | None, proxy: str | None
+    request: Request, offer: WebSocketOffer, context: ssl.SSLContext | bool | None, proxy: str | None
 ) -> ClientConnection:
     more: dict[str, Any] = {} if context is None else {"ssl": context}
     return await Dialing(
