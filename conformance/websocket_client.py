@@ -20,13 +20,13 @@ async def opened(network: Network, url: str) -> OpenWebSocket:
     return response.websocket
 
 
-async def echo(line: OpenWebSocket) -> None:
+async def echo(websocket: OpenWebSocket) -> None:
     """Send back every message, until it ends."""
     try:
         while True:
-            await line.send(await line.receive())
+            await websocket.send(await websocket.receive())
     except HinterlandError:
-        await line.close()
+        await websocket.close()
 
 
 async def run(url: str) -> None:

@@ -24,7 +24,7 @@ from hinterland.client.errors import (
     StatusError,
     TlsError,
 )
-from hinterland.client.exchange import OpenWebSocket, Request, WebSocketOffer, Transport, stack
+from hinterland.client.exchange import OpenWebSocket, Request, Transport, WebSocketOffer, stack
 from hinterland.client.layers.redirect import check_address, redirect
 from hinterland.client.layers.retry import STATUSES
 from hinterland.client.options import Options

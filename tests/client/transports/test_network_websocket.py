@@ -62,33 +62,32 @@ async def asked(url: str, **offer: object) -> Response:
     """The response to a handshake."""
     network = Network()
     try:
-        request = Request(
-            method="GET", url=url, headers={"accept": "x", "x-own": "1"}, websocket=WebSocketOffer(**offer)
-        )  # type: ignore[arg-type]
-        return await network(request)
+        headers = {"accept": "x", "x-own": "1"}
+        asking = WebSocketOffer(**offer)  # type: ignore[arg-type]
+        return await network(Request(method="GET", url=url, headers=headers, websocket=asking))
     finally:
         await network.close()
 
 
-async def line_to(url: str, **offer: object) -> OpenWebSocket:
+async def opened(url: str, **offer: object) -> OpenWebSocket:
     """An open WebSocket."""
-    line = (await asked(url, **offer)).websocket
-    assert line is not None
-    return line
+    websocket = (await asked(url, **offer)).websocket
+    assert websocket is not None
+    return websocket
 
 
-async def test_a_line_is_opened(echo: int) -> None:
+async def test_it_is_opened(echo: int) -> None:
     """Texts and bytes go and come; the server chooses a subprotocol; what was closed can't be sent on."""
-    line = await line_to(f"http://127.0.0.1:{echo}/", subprotocols=("first", "second"))
-    assert line.subprotocol == "second"
-    await line.send("text")
-    await line.send(b"bytes")
-    assert [await line.receive(), await line.receive()] == ["text", b"bytes"]
-    await line.close()
+    websocket = await opened(f"http://127.0.0.1:{echo}/", subprotocols=("first", "second"))
+    assert websocket.subprotocol == "second"
+    await websocket.send("text")
+    await websocket.send(b"bytes")
+    assert [await websocket.receive(), await websocket.receive()] == ["text", b"bytes"]
+    await websocket.close()
     with pytest.raises(errors.ConnectionClosed) as sending:
-        await line.send("late")
+        await websocket.send("late")
     with pytest.raises(errors.ConnectionClosed) as receiving:
-        await line.receive()
+        await websocket.receive()
     assert (sending.value.sent, receiving.value.close_code) == ("no", 1000)
 
 
@@ -127,12 +126,12 @@ async def test_a_proxy_makes_the_connection(echo: int, monkeypatch: pytest.Monke
     proxy = Proxy()
     server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
     monkeypatch.setenv(name, f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
-    line = await line_to(f"http://127.0.0.1:{echo}/", subprotocols=("second",))
-    await line.send("through")
-    assert (await line.receive(), proxy.asked) == ("through", [f"127.0.0.1:{echo}"])
-    await line.close()
+    websocket = await opened(f"http://127.0.0.1:{echo}/", subprotocols=("second",))
+    await websocket.send("through")
+    assert (await websocket.receive(), proxy.asked) == ("through", [f"127.0.0.1:{echo}"])
+    await websocket.close()
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    await (await line_to(f"http://127.0.0.1:{echo}/", subprotocols=("second",))).close()
+    await (await opened(f"http://127.0.0.1:{echo}/", subprotocols=("second",))).close()
     assert len(proxy.asked) == 1
     server.close()
 
