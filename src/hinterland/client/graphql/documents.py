@@ -64,7 +64,9 @@ class GraphQLDocument(NamedTuple):
         """The operation of this name, or the only one. Raises BadRequest."""
         found = [each for each in self.operations if each.name == name or not name]
         if len(found) != 1:
-            raise BadRequest(f"the document has no one operation {name!r}; name one of its operations", sent="no")
+            names = ", ".join(each.name or "one without a name" for each in self.operations) or "none"
+            which = f"the document has no operation {name!r}" if name else "which operation to run is not known"
+            raise BadRequest(f"{which}; give operation= the name of one: {names}", sent="no")
         return found[0]
 
 
@@ -263,6 +265,8 @@ class _DocumentReader:
 
     def _wrong(self) -> BadRequest:
         _, word, place = self._tokens[self._at]
+        if not word:
+            return BadRequest("the document ends too early; close what is open, such as { or (", sent="no")
         return BadRequest(f"the document is wrong at character {place}, {word!r}; correct its syntax", sent="no")
 
 
