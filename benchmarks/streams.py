@@ -85,8 +85,19 @@ class Subscriber(asyncio.Protocol):
         return [parsed(block, at) for block in blocks if block]
 
 
+_PING, _PONG = b"\x89\x00", b"\x8a\x80\0\0\0\0"  # without content, that of a client masked (RFC 6455 §5.5)
+
+
 class SocketSubscriber(Subscriber):
-    """One open WebSocket, whose messages are JSON objects: the name of an event is a message's `type`."""
+    """One open WebSocket, whose messages are JSON objects: the name of an event is a message's `type`.
+
+    It answers pings, or the server would take it for gone while thousands are opened."""
+
+    def data_received(self, data: bytes) -> None:
+        """Notes what came and when (called by the loop)."""
+        super().data_received(data)
+        if data.endswith(_PING):
+            self.send(_PONG)
 
     def _taken(self, at: float) -> list[Event]:
         frames, self._raw = take_frames(self._raw)
