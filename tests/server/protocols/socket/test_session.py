@@ -187,6 +187,21 @@ async def test_bad_messages(server: Server, message: Any, code: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("operation", "hint"),
+    [
+        ("records.update", "those of records are records.list, "),
+        ("records.list.posts", "name 'records.list', with the collection in path"),
+        ("posts.list", "/openapi.json lists them"),
+    ],
+)
+async def test_unknown_operations(server: Server, operation: str, hint: str) -> None:
+    """A call of an operation that there is not is refused with where its name is."""
+    socket = await opened(server)
+    answer = await socket.asked(type="call", id="1", operation=operation)
+    assert answer["error"]["message"].startswith(f"operation: there is no operation '{operation}'; {hint}")
+
+
+@pytest.mark.parametrize(
     "message",
     [
         '{"type":"call","id":"c1","operation":"auth.me","body":' + "[" * 300 + "]" * 300 + "}",

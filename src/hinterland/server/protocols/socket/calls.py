@@ -59,7 +59,12 @@ def request_of(rows: dict[str, Operation], call: SocketCall) -> tuple[str, bytes
     row = rows.get(call.operation)
     if row is None:
         start = call.operation.rpartition(".")[0]  # /openapi.json describes records.list of each collection by itself
-        hint = f"name {start!r}, with the collection in path" if start in rows else "/openapi.json lists them"
+        if start in rows:
+            hint = f"name {start!r}, with the collection in path"
+        elif start == "records":
+            hint = f"those of records are {', '.join(name for name in rows if name.startswith('records.'))}"
+        else:
+            hint = "/openapi.json lists them"
         raise invalid({"operation": [f"there is no operation {call.operation[:64]!r}; {hint}"]})
     if row.view in _VIEWS or row.output is Download or body_field(row.input):
         raise invalid({"operation": [f"{row.name} has a stream or a file; ask for it by HTTP at {row.path}"]})

@@ -177,7 +177,7 @@ class SocketSession:
         if len(self._followed) >= MOST_FOLLOWED:
             raise Refusal("rate_limited", f"a socket has {MOST_FOLLOWED} subscriptions at most; end one first")
         if bool(asked.collection) == bool(asked.collections):
-            raise invalid({"collection": ["name a collection, or several in collections"]})
+            raise invalid({"collection": ["name one collection here, or several in collections, and not both"]})
         if asked.collections and asked.query:
             raise invalid({"query": ["it is of one collection; subscribe to each by itself"]})
         self._followed[asked.id] = self._begin(self._followed_until_the_end(asked))
