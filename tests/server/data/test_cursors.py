@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,14 @@ def test_tampered(place: int, change: int) -> None:
 def test_malformed(text: str) -> None:
     """What is not a cursor is refused as such, whatever it is."""
     assert refused(CURSORS, text)
+
+
+def test_former_signature() -> None:
+    """A cursor that a device has kept from when HMAC-SHA256 signed cursors is read."""
+    data = base64.urlsafe_b64decode(SAMPLE + "=" * (-len(SAMPLE) % 4))[16:]
+    former = base64.urlsafe_b64encode(hmac.digest(KEY, data, "sha256")[:16] + data).decode().rstrip("=")
+    assert CURSORS.read(former) == CURSORS.read(SAMPLE)
+    assert refused(Cursors(b"o" * 32, "database_id"), former)
 
 
 def test_foreign() -> None:
