@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -61,6 +62,18 @@ def test_a_stream_reads_the_same_however_it_is_cut(cuts: list[int]) -> None:
     assert news == [("commit", b"{%d}" % n) for n in range(12)]
 
 
+class _Written(asyncio.Transport):
+    """Keeps what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.data = b""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Take bytes."""
+        self.data += data
+
+
 @given(st.lists(st.integers(min_value=1, max_value=400)), st.booleans())
 def test_messages_read_the_same_however_they_are_cut(cuts: list[int], is_long: bool) -> None:
     """The messages of a socket do not depend on where the network parts the bytes, and pings are none."""
@@ -70,6 +83,7 @@ def test_messages_read_the_same_however_they_are_cut(cuts: list[int], is_long: b
     server_frames = [SocketMessage.of_text(text).frame() for text in texts]
     data = SOCKET_HEAD + b"\x89\x00".join(server_frames)
     subscriber, at = SocketSubscriber(b""), 0
+    subscriber.connection_made(_Written())
     for cut in [*cuts, len(data)]:
         subscriber.data_received(data[at : at + cut])
         subscriber.events()

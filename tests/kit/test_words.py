@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hinterland.kit import words as module
@@ -46,8 +46,7 @@ def whole(text: str) -> list[str]:
     """The words of a text that is normalised as one."""
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     plain = unicodedata.normalize("NFC", module._MARK.sub("", plain)).translate(module._PLAIN)
-    found = module._WORD.findall(plain)
-    return [word[:LONGEST_WORD] for word in found] if len(text) > LONGEST_WORD else found
+    return [word[:LONGEST_WORD] for word in module._WORD.findall(plain)]
 
 
 @contextmanager
@@ -96,6 +95,7 @@ ODD = [
 TEXTS = st.lists(st.tuples(st.sampled_from(ODD) | st.characters(), st.sampled_from([1, 1, 2, 40])), max_size=12)
 
 
+@example(1, [("a", 40), ("æ", 40)], 1)
 @given(st.integers(1, 50), TEXTS, st.integers(1, 200))
 def test_long_texts(length: int, parts: list[tuple[str, int]], enough: int) -> None:
     """The words of a text are the same whether it is normalised as one or in parts, and where no more than the first

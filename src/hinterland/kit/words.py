@@ -54,7 +54,7 @@ def words_of(text: str, enough: int | None = None) -> list[str]:
         words = (_ASCII_WORD if plain.isascii() else _WORD).findall(plain)
         goes_on = not is_last and words and plain.endswith(words[-1])
         rest = words.pop()[:LONGEST_WORD] if goes_on else ""
-        found += [word[:LONGEST_WORD] for word in words] if len(text) > LONGEST_WORD else words
+        found += [word[:LONGEST_WORD] for word in words] if len(plain) > LONGEST_WORD else words
         if enough is not None and not is_last:
             size += sum(map(len, words)) + len(words)
             if size >= enough:

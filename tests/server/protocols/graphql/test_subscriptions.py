@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -169,17 +170,26 @@ async def test_older_subprotocol(server: Server) -> None:
     assert (await wrong.end())[0] == 4403
 
 
-async def test_the_older_subprotocol_is_kept_alive(server: Server, clock: ManualClock) -> None:
+async def test_the_older_subprotocol_is_kept_alive(
+    server: Server, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Clients of the older protocol, which close a connection after 30 seconds without a `ka`, get one each 15."""
-    before = clock.waiting
+    slept: list[float] = []
+    sleep = clock.sleep
+
+    async def recorded(seconds: float) -> None:
+        slept.append(seconds)
+        await sleep(seconds)
+
+    monkeypatch.setattr(clock, "sleep", recorded)
     socket = await opened(server, OLD)
-    for _ in range(3):
-        await until(lambda: clock.waiting > before)
+    for times in range(1, 4):
+        await until(lambda times=times: slept.count(15) == times)  # type: ignore[misc]
         await clock.advance(15)
         assert await socket.next() == {"type": "ka"}
     socket.send(type="connection_terminate")
     assert (await socket.end())[0] == 1000
-    await until(lambda: clock.waiting == before)  # nothing is left of it
+    await until(lambda: not any("_keep_alive" in repr(task.get_coro()) for task in asyncio.all_tasks()))
 
 
 @pytest.mark.parametrize(
