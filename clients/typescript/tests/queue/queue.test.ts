@@ -115,7 +115,7 @@ test("a mutation whose response is lost is carried out once", async () => {
   const before = proxy.requests.length;
   const queued = [];
   for (let at = 0; at < 5; at++) {
-    proxy.loseResponses(1);
+    proxy.loseResponses(1, "POST /graphql");
     queued.push(await device.queue.enqueue(CREATE, { title: `lost ${at}` }));
   }
   for (const each of queued) await each.result();

@@ -6,8 +6,8 @@ export interface CuttingProxy {
   readonly url: string;
   /** The first lines of all requests that reached the server. */
   readonly requests: string[];
-  /** Cut the connection in the place of the next `count` responses: the server has acted. */
-  loseResponses(count: number): void;
+  /** Cut the connection in the place of the next `count` responses to requests that begin so: the server has acted. */
+  loseResponses(count: number, to?: string): void;
   /** Send the next connections to another server. */
   redirect(target: string): void;
   /** Cut all connections now. */
@@ -20,8 +20,10 @@ export async function cuttingProxy(target: string): Promise<CuttingProxy> {
   const sockets = new Set<Socket>();
   const requests: string[] = [];
   let toLose = 0;
+  let losing = "";
   const server = createServer((client) => {
     const onward = connect(Number(port), hostname);
+    let asked = "";
     for (const socket of [client, onward]) {
       sockets.add(socket);
       socket.on("error", () => {});
@@ -33,11 +35,11 @@ export async function cuttingProxy(target: string): Promise<CuttingProxy> {
     }
     client.on("data", (piece) => {
       const [line] = piece.toString("latin1").split("\r\n");
-      if (/ HTTP\/1\.1$/.test(line!)) requests.push(line!);
+      if (/ HTTP\/1\.1$/.test(line!)) requests.push(asked = line!);
       onward.write(piece);
     });
     onward.on("data", (piece) => {
-      if (toLose > 0) {
+      if (toLose > 0 && asked.startsWith(losing)) {
         toLose--;
         client.destroy();
       } else {
@@ -54,7 +56,10 @@ export async function cuttingProxy(target: string): Promise<CuttingProxy> {
       ({ hostname, port } = new URL(other));
       cut();
     },
-    loseResponses: (count) => void (toLose = count),
+    loseResponses(count, to = "") {
+      toLose = count;
+      losing = to;
+    },
     cut,
     async close() {
       server.close();
