@@ -25,7 +25,7 @@ INSTALL := $(PIP) install --quiet --require-hashes
 SELF := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: bench-fanout bench-growth bench-local bench-postgres conformance crash field-trip figures help lowest run size test check coverage bench lock clean
+.PHONY: bench-check bench-fanout bench-growth bench-local bench-postgres conformance crash field-trip figures help lowest run size test check coverage bench lock clean
 
 help: ## list these targets
 	@echo "Hinterland. Needs Python >= 3.11, make and a package index."
@@ -50,7 +50,7 @@ PARALLEL := --numprocesses $(JOBS) --dist worksteal
 # COVERAGE=1 measures, FAST=1 leaves the slow tests out, ARGS= goes to pytest.
 test: $(VENV)/.dev web ## run all tests (ARGS='tests/kit -x': some of them; FAST=1: without slow ones; JOBS=: processes)
 	$(if $(COVERAGE),rm -rf .coverage.d && mkdir .coverage.d)
-	$(BIN)/python -m $(if $(COVERAGE),coverage run -m )pytest $(PARALLEL) $(if $(FAST),-m 'not slow') $(ARGS)
+	$(BIN)/python -m $(if $(COVERAGE),coverage run -m )pytest $(PARALLEL) $(if $(FAST),-m 'not slow and not bench',$(if $(ARGS),,-m 'not bench')) $(ARGS)
 
 crash: $(VENV)/.dev ## kill the server under load, 100 times on SQLite and 30 on PostgreSQL (KILLS=, SEED=)
 	KILLS=$(or $(KILLS),100) $(BIN)/python -m pytest -s tests/journeys/test_crash.py
@@ -115,6 +115,9 @@ coverage-report: $(VENV)/.dev
 bench: $(VENV)/.dev ## compare with PocketBase, PEER=fastify, strawberry or graphql-core, or AGAINST=another checkout (OUT=file.json: save the figures)
 	$(BIN)/python -m benchmarks $(if $(OUT),--out $(OUT)) $(if $(PEER),--peer $(PEER)) \
 		$(if $(AGAINST),--against $(AGAINST)) $(ARGS)
+
+bench-check: $(VENV)/.dev ## run every benchmark in a short form, to see that it works
+	$(BIN)/python -m pytest $(PARALLEL) -m bench tests/house/test_benchmarks.py $(ARGS)
 
 bench-fanout: $(VENV)/.dev ## measure deliveries of events to 100, 1,000 and 5,000 subscribers beside PocketBase and a bare program
 	$(BIN)/python -m benchmarks.fanout $(ARGS)

