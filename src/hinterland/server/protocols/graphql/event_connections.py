@@ -24,8 +24,8 @@ from hinterland.server.data.delivery import END, Delivery
 from hinterland.server.http import LIMIT, HttpRequest
 from hinterland.server.operations.call import Call
 from hinterland.server.protocols.graphql.endpoint import Parameters
-from hinterland.server.protocols.graphql.execution import RequestError, error_of
-from hinterland.server.protocols.graphql.service import GraphQL, formatted
+from hinterland.server.protocols.graphql.errors import RequestError, errors_of
+from hinterland.server.protocols.graphql.service import GraphQL
 from hinterland.server.protocols.graphql.streams import SILENCE, piece, start
 from hinterland.server.protocols.graphql.subscriptions import COMMIT, ENDED, POSITION, READY, RESYNC
 
@@ -123,10 +123,8 @@ class EventConnection:
     async def _operate(self, id: str, work: Coroutine[Any, Any, bool]) -> None:
         try:
             is_complete = await work
-        except Refusal as refusal:
-            is_complete = await self._fail(id, [error_of(refusal)])
-        except RequestError as error:
-            is_complete = await self._fail(id, [formatted(each, error.code) for each in error.errors])
+        except (RequestError, Refusal) as error:
+            is_complete = await self._fail(id, errors_of(error))
         self._running.pop(id, None)
         if is_complete:
             await self._write(b'event: complete\ndata: {"id":%b}\n\n' % _encode(id))
@@ -216,7 +214,7 @@ class EventConnections:
         try:
             _, operation = await self._service.read(asked, call.asker)
         except RequestError as error:
-            return _encode({"errors": [formatted(each, error.code) for each in error.errors]})
+            return _encode({"errors": errors_of(error)})
         self._of(token, caller).begin(id, asked, operation.operation, caller, is_get=is_get)
         return None
 

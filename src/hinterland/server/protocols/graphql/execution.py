@@ -35,6 +35,7 @@ from hinterland.server.protocols.graphql.chosen import Chosen, limit_of, name_of
 from hinterland.server.protocols.graphql.conditions import where_of
 from hinterland.server.protocols.graphql.connections import connection
 from hinterland.server.protocols.graphql.documents import PlannedDocument
+from hinterland.server.protocols.graphql.errors import RequestError, error_of
 from hinterland.server.protocols.graphql.introspection import Introspection
 from hinterland.server.protocols.graphql.meaning import MEANING, Meaning
 from hinterland.server.protocols.graphql.nodes import node
@@ -45,15 +46,6 @@ from hinterland.server.protocols.graphql.shapes import read
 log = logging.getLogger("hinterland.graphql")
 _INTROSPECTION = frozenset({"__schema", "__type"})
 _OF_KEYS = frozenset({"in_progress", "key_reused"})
-
-
-class RequestError(Exception):
-    """The document can't be carried out at all; `errors` say why."""
-
-    def __init__(self, *errors: GraphQLError, code: str = "invalid_query") -> None:
-        self.errors = errors
-        self.code = code
-        super().__init__(str(errors[0]))
 
 
 class Executed(NamedTuple):
@@ -255,24 +247,6 @@ def _query(given: Mapping[str, Any], limit: int) -> Query:
         search=given.get("search") or "",
         sort=tuple(given.get("sort") or ()),
     )
-
-
-def error_of(refusal: Refusal, path: list[str | int] | None = None, chosen: Chosen | None = None) -> dict[str, Any]:
-    """A refusal as an error of a response."""
-    extensions: dict[str, Any] = {"code": refusal.code}
-    if refusal.errors:
-        extensions["errors"] = refusal.errors
-    if refusal.retry_after is not None:
-        extensions["retry_after"] = refusal.retry_after
-    if refusal.details:
-        extensions["details"] = refusal.details
-    error: dict[str, Any] = {"message": refusal.message}
-    if chosen is not None and (place := chosen.nodes[0].loc) is not None:
-        line, column = place.source.get_location(place.start)
-        error["locations"] = [{"line": line, "column": column}]
-    if path is not None:
-        error["path"] = path
-    return {**error, "extensions": extensions}
 
 
 _ACTS: dict[str, Any] = {

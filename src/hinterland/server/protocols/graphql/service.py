@@ -21,7 +21,8 @@ from hinterland.server.backend import Backend
 from hinterland.server.operations.call import Call
 from hinterland.server.protocols.graphql.documents import Documents, PlannedDocument
 from hinterland.server.protocols.graphql.endpoint import Parameters
-from hinterland.server.protocols.graphql.execution import Executed, Execution, RequestError, operation_of, values_of
+from hinterland.server.protocols.graphql.errors import RequestError, errors_of
+from hinterland.server.protocols.graphql.execution import Executed, Execution, operation_of, values_of
 from hinterland.server.protocols.graphql.introspection import Introspection
 from hinterland.server.protocols.graphql.schema import schema_of
 from hinterland.server.protocols.graphql.subscriptions import Followed, follow
@@ -84,11 +85,9 @@ class GraphQL:
             call = Call(caller=caller, input=None, address=address)
             document, operation = await self.read(asked, call.asker)
             if operation.operation is OperationType.SUBSCRIPTION:
-                error = formatted(
-                    GraphQLError("a subscription needs a stream; send Accept: text/event-stream, or use a WebSocket"),
-                    "invalid_query",
-                )
-                return GraphQLOutcome(400, _encode({"errors": [error]}), is_subscription=True)
+                message = "a subscription needs a stream; send Accept: text/event-stream, or use a WebSocket"
+                errors = errors_of(RequestError(GraphQLError(message)))
+                return GraphQLOutcome(400, _encode({"errors": errors}), is_subscription=True)
             if is_get and operation.operation is not OperationType.QUERY:
                 raise Refusal("method_not_allowed", "send a mutation with POST", headers=(("Allow", "POST"),))
             if asked.key and operation.operation is OperationType.MUTATION:
@@ -97,7 +96,7 @@ class GraphQL:
             else:
                 done = await self._execute(call, document, operation, asked)
         except RequestError as error:
-            return GraphQLOutcome(400, _encode({"errors": [formatted(each, error.code) for each in error.errors]}))
+            return GraphQLOutcome(400, _encode({"errors": errors_of(error)}))
         body: dict[str, Any] = {"errors": done.errors} if done.errors else {}
         return GraphQLOutcome(200, _encode({"data": done.data, **body}), done.is_replayed)
 
@@ -241,11 +240,3 @@ def _trusted_text(trusted: TrustedDocuments, asked: Parameters, digest: str) -> 
 
 def _not_found(message: str) -> RequestError:
     return RequestError(GraphQLError(message), code="PERSISTED_QUERY_NOT_FOUND")
-
-
-def formatted(error: GraphQLError, code: str) -> dict[str, Any]:
-    """An error of the library as one of a response."""
-    made: dict[str, Any] = {"message": error.message}
-    if error.locations:
-        made["locations"] = [{"line": place.line, "column": place.column} for place in error.locations]
-    return {**made, "extensions": {"code": code}}

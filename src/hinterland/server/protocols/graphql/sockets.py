@@ -26,8 +26,8 @@ from hinterland.server.callers import caller_of
 from hinterland.server.data.delivery import END, Delivery, InTurn
 from hinterland.server.operations.call import Call
 from hinterland.server.protocols.graphql.endpoint import Parameters, asked_of
-from hinterland.server.protocols.graphql.execution import RequestError, error_of
-from hinterland.server.protocols.graphql.service import GraphQL, formatted
+from hinterland.server.protocols.graphql.errors import RequestError, errors_of
+from hinterland.server.protocols.graphql.service import GraphQL
 from hinterland.server.protocols.graphql.subscriptions import COMMIT, ENDED, POSITION, READY, RESYNC
 from hinterland.server.websocket import SocketClosed, SocketMessage, WebSocket
 
@@ -196,7 +196,7 @@ class GraphQLSocket:
             await self._socket.close(4409, f"Subscriber for {id} already exists")
         elif len(self._running) >= MOST_OPERATIONS:
             refusal = Refusal("rate_limited", f"a connection has {MOST_OPERATIONS} operations at most; end one first")
-            await self._fail(id, [error_of(refusal)])
+            await self._fail(id, errors_of(refusal))
         else:
             self._start(id, self._operate(id, payload))
 
@@ -222,11 +222,8 @@ class GraphQLSocket:
             else:
                 body = (await self._service.respond(call.caller, self._address, asked, is_get=False)).body
                 await self._send(id, body)
-        except Refusal as refusal:
-            await self._fail(id, [error_of(refusal)])
-            return
-        except RequestError as error:
-            await self._fail(id, [formatted(each, error.code) for each in error.errors])
+        except (RequestError, Refusal) as error:
+            await self._fail(id, errors_of(error))
             return
         if not self._is_ended:  # else it is cut off: the client comes back, and is not to take it for complete
             self._running.pop(id, None)

@@ -4,7 +4,6 @@ says that there are no more."""
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import Any
 
 import msgspec
 from graphql import OperationType
@@ -19,8 +18,8 @@ from hinterland.server.data.subscription import Subscription
 from hinterland.server.http import LIMIT, HttpRequest
 from hinterland.server.operations.call import Call
 from hinterland.server.protocols.graphql.endpoint import Parameters
-from hinterland.server.protocols.graphql.execution import RequestError, error_of
-from hinterland.server.protocols.graphql.service import GraphQL, formatted
+from hinterland.server.protocols.graphql.errors import RequestError, errors_of
+from hinterland.server.protocols.graphql.service import GraphQL
 from hinterland.server.protocols.graphql.subscriptions import COMMIT, ENDED, POSITION, READY, RESYNC
 from hinterland.server.streaming import serve
 
@@ -54,11 +53,7 @@ class GraphQLStream:
                 return
             followed = await self._service.follow(asked, call)
         except (RequestError, Refusal) as error:
-            if isinstance(error, Refusal):
-                errors: list[Any] = [error_of(error)]
-            else:
-                errors = [formatted(each, error.code) for each in error.errors]
-            await _whole(send, _next(_encode({"errors": errors})))
+            await _whole(send, _next(_encode({"errors": errors_of(error)})))
             return
         if LIMIT in request.scope:
             request.scope[LIMIT].lift()

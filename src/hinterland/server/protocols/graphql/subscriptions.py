@@ -25,7 +25,8 @@ from hinterland.server.protocols.graphql.cel_text import cel_of
 from hinterland.server.protocols.graphql.chosen import Chosen, object_type
 from hinterland.server.protocols.graphql.documents import PlannedDocument
 from hinterland.server.protocols.graphql.endpoint import Parameters
-from hinterland.server.protocols.graphql.execution import RequestError, error_of, values_of
+from hinterland.server.protocols.graphql.errors import RequestError, errors_of
+from hinterland.server.protocols.graphql.execution import values_of
 from hinterland.server.protocols.graphql.meaning import MEANING
 from hinterland.server.protocols.graphql.nodes import node_id
 from hinterland.server.protocols.graphql.selections import Selector
@@ -62,7 +63,7 @@ class ResponseEncoder:
 
     def end(self, cursor: str, refusal: Refusal) -> bytes:
         """The server ends it, for a reason."""
-        return ENDED + _extended(cursor) + b'"data":null,"errors":%b}\n' % _encode([error_of(refusal)])
+        return ENDED + _extended(cursor) + b'"data":null,"errors":%b}\n' % _encode(errors_of(refusal))
 
     def changes(self, revision: int, changes: Sequence[VisibleChange]) -> bytes:
         """The changes of a commit."""
